@@ -1,0 +1,145 @@
+//! Bodies of the commands that only Menagerie's own components propose. Big-endian, no padding.
+
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+
+use super::MalformedChunk;
+use crate::{IncarnationId, LogIndex, NodeId, SessionId};
+
+/// Length of a session password.
+pub const PASSWORD_LEN: usize = 16;
+/// A session's password, random, handed to its client and kept in the session table.
+pub type Password = [u8; PASSWORD_LEN];
+
+/// Makes a session. The result is `NodeExists` if the id is taken, `BadVersion` if the lease epoch is stale.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CreateSession {
+    /// Chosen by the tracker.
+    pub session: SessionId,
+    /// Negotiated timeout.
+    pub timeout_ms: u32,
+    /// The secret that re-attaches it.
+    pub password: Password,
+    /// The gateway worker that holds the connection.
+    pub owner: IncarnationId,
+    /// The proposing tracker's lease.
+    pub epoch: u64,
+}
+
+/// Moves a session. The result is `SessionExpired` if there is none, `BadVersion` if the lease epoch is stale.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AttachSession {
+    /// Which one.
+    pub session: SessionId,
+    /// The newly negotiated timeout.
+    pub timeout_ms: u32,
+    /// The new holder.
+    pub owner: IncarnationId,
+    /// The proposing tracker's lease.
+    pub epoch: u64,
+}
+
+/// Ends a session whose client is gone. `BadVersion` if the lease epoch is stale, `SessionExpired` if there is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ExpireSession {
+    /// Which one.
+    pub session: SessionId,
+    /// The proposing tracker's lease.
+    pub epoch: u64,
+}
+
+/// Acquires (`epoch` 0) or renews (`epoch` held) the tracker lease for `ttl_ms` from the entry's time.
+///
+/// Granted to the holder of `epoch`, or, with `epoch` 0, when nobody holds the lease, it has run out, or its holder
+/// has the same `tracker` name (it restarted). A challenged tracker is refused for `ttl_ms` after the challenge, so
+/// that another may take over. A grant to a new holder raises the epoch by one. Refusal is `BadVersion`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TrackerLease {
+    /// The tracker's configured id.
+    pub tracker: NodeId,
+    /// The epoch held, or 0 to acquire.
+    pub epoch: u64,
+    /// How long it holds.
+    pub ttl_ms: u32,
+}
+
+/// Ends the lease of `epoch` if it is still the current one; otherwise does nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ChallengeLease {
+    /// The epoch whose holder does not answer.
+    pub epoch: u64,
+}
+
+/// Registers a tree store and says up to which entry its durable checkpoint reaches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RegisterReplica {
+    /// The store's configured id.
+    pub replica: NodeId,
+    /// Index covered by a checkpoint that is on stable storage; 0 for none.
+    pub checkpoint: LogIndex,
+}
+
+macro_rules! body {
+    ($type:ident { $($field:ident: $kind:ident),* }, $len:expr) => {
+        impl $type {
+            /// The command's body.
+            pub fn encode(&self) -> Bytes {
+                let mut out = BytesMut::with_capacity($len);
+                $(body!(@put out, self.$field, $kind);)*
+                out.freeze()
+            }
+
+            /// Reads a body.
+            pub fn decode(mut body: &[u8]) -> Result<Self, MalformedChunk> {
+                if body.len() != $len {
+                    return Err(MalformedChunk(concat!(stringify!($type), " has the wrong length")));
+                }
+                Ok(Self { $($field: body!(@get body, $kind),)* })
+            }
+        }
+    };
+    (@put $out:ident, $value:expr, session) => { $out.put_i64($value.0) };
+    (@put $out:ident, $value:expr, id) => { $out.put_u64($value.0) };
+    (@put $out:ident, $value:expr, index) => { $out.put_u64($value.0) };
+    (@put $out:ident, $value:expr, node) => { $out.put_u64($value.0) };
+    (@put $out:ident, $value:expr, u64) => { $out.put_u64($value) };
+    (@put $out:ident, $value:expr, u32) => { $out.put_u32($value) };
+    (@put $out:ident, $value:expr, password) => { $out.put_slice(&$value) };
+    (@get $body:ident, session) => { SessionId($body.get_i64()) };
+    (@get $body:ident, id) => { IncarnationId($body.get_u64()) };
+    (@get $body:ident, index) => { LogIndex($body.get_u64()) };
+    (@get $body:ident, node) => { NodeId($body.get_u64()) };
+    (@get $body:ident, u64) => { $body.get_u64() };
+    (@get $body:ident, u32) => { $body.get_u32() };
+    (@get $body:ident, password) => {{
+        let mut password = [0; PASSWORD_LEN];
+        $body.copy_to_slice(&mut password);
+        password
+    }};
+}
+
+body!(CreateSession { session: session, timeout_ms: u32, password: password, owner: id, epoch: u64 }, 44);
+body!(AttachSession { session: session, timeout_ms: u32, owner: id, epoch: u64 }, 28);
+body!(ExpireSession { session: session, epoch: u64 }, 16);
+body!(TrackerLease { tracker: node, epoch: u64, ttl_ms: u32 }, 20);
+body!(ChallengeLease { epoch: u64 }, 8);
+body!(RegisterReplica { replica: node, checkpoint: index }, 16);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bodies_come_back_and_wrong_lengths_are_refused() {
+        let create = CreateSession {
+            session: SessionId(1),
+            timeout_ms: 30_000,
+            password: [7; PASSWORD_LEN],
+            owner: IncarnationId(2),
+            epoch: 3,
+        };
+        assert_eq!(CreateSession::decode(&create.encode()), Ok(create));
+        let lease = TrackerLease { tracker: NodeId(1), epoch: 2, ttl_ms: 3 };
+        assert_eq!(TrackerLease::decode(&lease.encode()), Ok(lease));
+        assert!(ExpireSession::decode(&[0; 15]).is_err());
+    }
+}
