@@ -1,0 +1,39 @@
+//! Why bytes are not the record they should be.
+
+/// A record that does not decode. A gateway answers a request with MARSHALLINGERROR; a connect request, header,
+/// auth or SASL packet makes it close the connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum JuteError {
+    /// The input ends inside the record.
+    #[error("unexpected end of input")]
+    UnexpectedEnd,
+    /// A string or buffer length below -1.
+    #[error("negative length {0}")]
+    NegativeLength(i32),
+    /// A string or buffer length beyond the input.
+    #[error("length {len} with {left} bytes left")]
+    LengthOutOfRange {
+        /// What the prefix says.
+        len: i32,
+        /// What there is.
+        left: usize,
+    },
+    /// A string that is not UTF-8.
+    #[error("string is not valid utf-8")]
+    InvalidUtf8,
+    /// A null path where the operation needs one.
+    #[error("path is null")]
+    NullPath,
+    /// A null string in a list of strings.
+    #[error("list has a null element")]
+    NullElement,
+    /// A password that is neither null nor 16 bytes.
+    #[error("password of {0} bytes")]
+    PasswordLength(usize),
+    /// An operation that may not stand in a multi, or not with the reads or writes before it.
+    #[error("operation {0} is not allowed in this multi")]
+    MultiOpNotAllowed(i32),
+    /// Create flags that ZooKeeper refuses to decode inside a multi.
+    #[error("create flags {0} are not allowed in a multi")]
+    MultiCreateFlags(i32),
+}
