@@ -1,0 +1,2 @@
+//! An in-memory file system that crashes and fails on demand.
+
