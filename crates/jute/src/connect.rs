@@ -3,7 +3,7 @@
 use bytes::{BufMut, BytesMut};
 use menagerie_types::{SessionId, Zxid};
 
-use crate::{JuteError, Reader, write};
+use crate::{JuteError, Reader, frame, write};
 
 /// Bytes of a session's password.
 pub const PASSWORD_LEN: usize = 16;
@@ -103,9 +103,9 @@ impl ConnectResponse {
 
     /// Appends the record as a whole frame.
     pub fn encode_frame(&self, out: &mut BytesMut) {
-        let len = 4 + 4 + 8 + 4 + PASSWORD_LEN + usize::from(self.read_only.is_some());
-        write::count(out, len);
+        let mark = frame::begin(out);
         self.encode(out);
+        frame::end(out, mark);
     }
 }
 

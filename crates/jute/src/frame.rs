@@ -1,5 +1,7 @@
 //! Frames: a 4-byte big-endian length, then that many bytes. Same in both directions.
 
+use bytes::{BufMut, BytesMut};
+
 /// Bytes before the payload.
 pub const PREFIX_LEN: usize = 4;
 /// ZooKeeper's default `jute.maxbuffer`.
@@ -39,4 +41,22 @@ pub fn whole_len(buf: &[u8], max: usize) -> Result<Option<usize>, FrameError> {
         return Err(FrameError::Oversized { len, max });
     }
     Ok(Some(PREFIX_LEN + len))
+}
+
+/// Starts a frame. The caller appends the payload and then hands the returned mark to [`end`].
+#[must_use]
+pub fn begin(out: &mut BytesMut) -> usize {
+    let mark = out.len();
+    out.put_i32(0);
+    mark
+}
+
+/// Ends the frame that began at `mark`: everything since is its payload.
+///
+/// # Panics
+/// If `mark` is not one that [`begin`] returned for this buffer.
+pub fn end(out: &mut BytesMut, mark: usize) {
+    let start = mark + PREFIX_LEN;
+    let len = (out.len() - start) as u32;
+    out[mark..start].copy_from_slice(&len.to_be_bytes());
 }

@@ -1,6 +1,6 @@
 //! Reply frames, encoded straight into one output buffer.
 
-use bytes::{BufMut, BytesMut};
+use bytes::BytesMut;
 use menagerie_types::{ErrorCode, EventType, Zxid};
 
 use crate::{ReplyHeader, WatcherEvent, frame, xid};
@@ -8,9 +8,8 @@ use crate::{ReplyHeader, WatcherEvent, frame, xid};
 /// Starts a reply frame. The caller appends the body and then hands the returned mark to [`end_reply`].
 #[must_use]
 pub fn begin_reply(out: &mut BytesMut, xid: i32, zxid: Zxid, err: i32) -> usize {
-    let mark = out.len();
     out.reserve(frame::PREFIX_LEN + ReplyHeader::LEN);
-    out.put_i32(0);
+    let mark = frame::begin(out);
     ReplyHeader { xid, zxid: zxid.0, err }.encode(out);
     mark
 }
@@ -20,9 +19,7 @@ pub fn begin_reply(out: &mut BytesMut, xid: i32, zxid: Zxid, err: i32) -> usize 
 /// # Panics
 /// If `mark` is not one that [`begin_reply`] returned for this buffer.
 pub fn end_reply(out: &mut BytesMut, mark: usize) {
-    let start = mark + frame::PREFIX_LEN;
-    let len = (out.len() - start) as u32;
-    out[mark..start].copy_from_slice(&len.to_be_bytes());
+    frame::end(out, mark);
 }
 
 /// A whole frame with an error: a header and no body.
