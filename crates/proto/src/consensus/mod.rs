@@ -1,0 +1,106 @@
+//! The replicated log's service: propose, tail, barrier.
+
+mod client;
+mod layered;
+mod server;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures::stream::BoxStream;
+use menagerie_types::{LogIndex, NodeId};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::{ServiceError, ServiceResult};
+
+pub use client::ConsensusClient;
+pub use layered::LayeredConsensus;
+pub use server::ConsensusServer;
+
+/// Chunks that may lie between a proposer and the leader before the proposer waits.
+pub const PROPOSAL_QUEUE: usize = 1024;
+
+/// An open stream of proposals to the leader. Chunks enter the log in the order sent, or not at all.
+#[derive(Debug)]
+pub struct Proposals {
+    /// Takes chunks ([`menagerie_types::command`]).
+    pub chunks: mpsc::Sender<Bytes>,
+    /// Says why the stream ended. What was sent and is not known to be applied must then be sent again.
+    pub ended: oneshot::Receiver<ServiceError>,
+}
+
+/// A committed entry.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LogEntry {
+    /// Its position.
+    pub index: LogIndex,
+    /// The term it was proposed in.
+    pub term: u64,
+    /// The leader's wall clock, ms since 1970; never decreases along the log.
+    pub time_ms: i64,
+    /// Command chunks; empty for Raft's own entries.
+    pub chunks: Vec<Bytes>,
+}
+
+/// What a tail gives at a time: consecutive entries, and how far the log is committed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TailBatch {
+    /// Consecutive, never empty.
+    pub entries: Vec<LogEntry>,
+    /// The commit index when they were read.
+    pub commit_index: LogIndex,
+}
+
+/// Committed entries in order, without end or gap.
+pub type Tail = BoxStream<'static, ServiceResult<TailBatch>>;
+
+/// A member of the log's ensemble.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Member {
+    /// Its id.
+    pub id: NodeId,
+    /// `host:port` of its internal gRPC.
+    pub address: String,
+    /// False for a learner.
+    pub voter: bool,
+}
+
+/// What one member says of itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ConsensusStatus {
+    /// This member.
+    pub id: NodeId,
+    /// `leader`, `follower`, `candidate` or `learner`.
+    pub state: String,
+    /// Current term.
+    pub term: u64,
+    /// Who leads, as far as this member knows.
+    pub leader: Option<NodeId>,
+    /// First index still in the log.
+    pub first_index: LogIndex,
+    /// Last index in the log.
+    pub last_index: LogIndex,
+    /// Last index known to be committed.
+    pub commit_index: LogIndex,
+    /// The ensemble.
+    pub members: Vec<Member>,
+}
+
+/// One member of the replicated log.
+#[async_trait]
+pub trait Consensus: Send + Sync + 'static {
+    /// Opens a stream of proposals. [`ServiceError::NotLeader`] when this member does not lead.
+    async fn propose(&self) -> ServiceResult<Proposals>;
+
+    /// Committed entries from `from` on. Waits for what is not there yet; [`ServiceError::Truncated`] for what is
+    /// no longer there.
+    async fn tail(&self, from: LogIndex) -> ServiceResult<Tail>;
+
+    /// An index at or above every write acknowledged before the call (ReadIndex). Leader only.
+    async fn barrier(&self) -> ServiceResult<LogIndex>;
+
+    /// Drops the log up to and including `index` on this member; returns what it begins with now.
+    async fn truncate(&self, index: LogIndex) -> ServiceResult<LogIndex>;
+
+    /// What this member says of itself.
+    async fn status(&self) -> ServiceResult<ConsensusStatus>;
+}

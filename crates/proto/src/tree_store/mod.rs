@@ -1,0 +1,116 @@
+//! A replica of the tree, as gateways and session trackers use it: a link that answers reads and delivers results,
+//! watch events and session events in log order.
+
+mod client;
+mod item;
+mod layered;
+mod queue;
+mod server;
+pub mod wire;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::{Bytes, BytesMut};
+use futures::stream::BoxStream;
+use menagerie_types::command::Command;
+use menagerie_types::{IncarnationId, LogIndex, NodeId, WatchKind, WatchKinds, Zxid};
+
+use crate::ServiceResult;
+
+pub use client::TreeStoreClient;
+pub use item::{Lease, LinkItem, SessionEvent, SessionInfo, WatchSet};
+pub use layered::LayeredTreeStore;
+pub use queue::LinkQueue;
+pub use server::TreeStoreServer;
+
+/// How a link begins.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LinkHello {
+    /// Whose proposals' results are wanted, and who owns the sessions whose events are wanted.
+    pub incarnation: IncarnationId,
+    /// The link starts no earlier than this: the last zxid the caller has seen.
+    pub zxid: Zxid,
+    /// Results up to this number have been received; what follows is delivered again.
+    pub acked_seq: u64,
+    /// One-shot watches, registered as of `zxid`: what has changed since then fires.
+    pub watches: Vec<(WatchKind, String)>,
+    /// Deliver the session table and all its changes (session trackers).
+    pub follow_sessions: bool,
+}
+
+/// What became of a read.
+#[derive(Debug, PartialEq, Eq)]
+pub enum ReadOutcome {
+    /// The whole reply frame was appended to `out`; these watches are registered.
+    Answered(WatchSet),
+    /// The reply will come as [`LinkItem::ReadReply`].
+    Queued,
+    /// The link is broken; nothing will come.
+    Closed,
+}
+
+/// The caller's end of a link. What is asked and what is delivered keep their order.
+pub trait StoreLink: Send {
+    /// Answers a read: at once, if nothing is waiting in the queue before it, or through the queue.
+    /// A watch it asks for is registered atomically with the read.
+    /// `out` gets whole jute frames: for setWatches the events, then the reply.
+    fn read(&mut self, token: u64, read: &Command<'_>, out: &mut BytesMut) -> ReadOutcome;
+
+    /// Nobody behind this link needs these watches any more.
+    fn unwatch(&mut self, path: &str, kinds: WatchKinds);
+
+    /// Asks for one [`LinkItem::Applied`] as soon as the replica has applied `index`.
+    fn await_applied(&mut self, index: LogIndex);
+
+    /// Hands on what was asked since the last flush.
+    fn flush(&mut self);
+
+    /// What the replica delivers.
+    fn queue(&self) -> &Arc<LinkQueue>;
+}
+
+/// A stream of a whole state; layout in the crate `tree`, module `checkpoint`.
+pub type CheckpointStream = BoxStream<'static, ServiceResult<Bytes>>;
+
+/// What one replica says of itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TreeStoreStatus {
+    /// This replica.
+    pub id: NodeId,
+    /// Last log index applied.
+    pub applied_index: LogIndex,
+    /// Last transaction applied.
+    pub zxid: Zxid,
+    /// Running digest of the tree at `zxid`.
+    pub digest: u64,
+    /// Index of the last durable checkpoint.
+    pub checkpoint_index: LogIndex,
+    /// Znodes.
+    pub znode_count: u64,
+    /// Sessions.
+    pub session_count: u64,
+    /// Ephemeral znodes.
+    pub ephemeral_count: u64,
+    /// Registered watches (one for each link, path and kind).
+    pub watch_count: u64,
+    /// Bytes of paths and data.
+    pub data_bytes: u64,
+    /// False while catching up or after a digest mismatch.
+    pub serving: bool,
+}
+
+/// A replica of the tree.
+#[async_trait]
+pub trait TreeStore: Send + Sync + 'static {
+    /// Opens a link. Waits for the replica to reach `hello.zxid` a short while, then fails with
+    /// [`crate::ServiceError::Behind`]; fails with [`crate::ServiceError::HistoryGone`] when results can no longer be had here.
+    /// The queue begins with [`LinkItem::Start`].
+    async fn link(&self, hello: LinkHello) -> ServiceResult<Box<dyn StoreLink>>;
+
+    /// The whole state as of one log index.
+    async fn fetch_checkpoint(&self) -> ServiceResult<CheckpointStream>;
+
+    /// What this replica says of itself.
+    async fn status(&self) -> ServiceResult<TreeStoreStatus>;
+}
