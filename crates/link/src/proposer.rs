@@ -1,0 +1,127 @@
+//! Keeps a stream of proposals to the leader open and the outbox flowing through it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use menagerie_proto::ServiceError;
+use menagerie_proto::consensus::Proposals;
+use menagerie_types::IncarnationId;
+use menagerie_types::command::Command;
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+use tracing::{debug, info};
+
+use crate::{Backoff, Ensemble, Outbox};
+
+const RETRY_MIN: Duration = Duration::from_millis(5);
+const RETRY_MAX: Duration = Duration::from_millis(50);
+
+/// A shared outbox with the task that empties it. Cheap to clone.
+#[derive(Clone)]
+pub struct Proposer {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    incarnation: IncarnationId,
+    outbox: Mutex<Outbox>,
+    work: Notify,
+    again: Notify,
+}
+
+impl Proposer {
+    /// A proposer with nothing to say yet.
+    pub fn new(incarnation: IncarnationId) -> Self {
+        let outbox = Mutex::new(Outbox::new(incarnation));
+        Self { shared: Arc::new(Shared { incarnation, outbox, work: Notify::new(), again: Notify::new() }) }
+    }
+
+    /// Whose commands these are.
+    pub fn incarnation(&self) -> IncarnationId {
+        self.shared.incarnation
+    }
+
+    /// Queues a command and returns its number. It leaves with the next [`Self::wake`].
+    pub fn push(&self, command: &Command<'_>) -> u64 {
+        self.shared.outbox.lock().push(command)
+    }
+
+    /// Sends what is queued.
+    pub fn wake(&self) {
+        self.shared.work.notify_one();
+    }
+
+    /// The results up to `seq` are known.
+    pub fn acknowledge(&self, seq: u64) {
+        self.shared.outbox.lock().acknowledge(seq);
+    }
+
+    /// The last number whose result is known.
+    pub fn acked_seq(&self) -> u64 {
+        self.shared.outbox.lock().acked_seq()
+    }
+
+    /// True when commands wait for their results.
+    pub fn has_unacknowledged(&self) -> bool {
+        let outbox = self.shared.outbox.lock();
+        outbox.acked_seq() + 1 < outbox.next_seq()
+    }
+
+    /// Bytes of commands not acknowledged.
+    pub fn unacknowledged_bytes(&self) -> usize {
+        self.shared.outbox.lock().unacknowledged_bytes()
+    }
+
+    /// The state machine refused a gap: open a new stream and send everything unacknowledged again.
+    pub fn send_again(&self) {
+        self.shared.again.notify_one();
+    }
+
+    /// Runs until dropped: finds the leader, sends, and sends again whatever a lost leader may not have taken.
+    pub async fn run(self, ensemble: Ensemble) {
+        let mut backoff = Backoff::new(RETRY_MIN, RETRY_MAX);
+        let mut reported = false;
+        loop {
+            match ensemble.propose().await {
+                Ok(proposals) => {
+                    backoff.reset();
+                    if reported {
+                        info!(incarnation = %self.shared.incarnation, "proposals flow again");
+                        reported = false;
+                    }
+                    self.shared.outbox.lock().resend();
+                    let end = self.send(proposals).await;
+                    debug!(incarnation = %self.shared.incarnation, %end, "proposal stream ended");
+                }
+                Err(error) => {
+                    if !reported && !matches!(error, ServiceError::NotLeader { .. }) {
+                        info!(incarnation = %self.shared.incarnation, %error, "looking for the leader");
+                        reported = true;
+                    }
+                    backoff.pause().await;
+                }
+            }
+        }
+    }
+
+    async fn send(&self, mut proposals: Proposals) -> ServiceError {
+        let gone = || ServiceError::Unavailable("the leader let go".into());
+        loop {
+            loop {
+                let Some(chunk) = self.shared.outbox.lock().next_chunk() else { break };
+                tokio::select! {
+                    biased;
+                    end = &mut proposals.ended => return end.unwrap_or_else(|_| gone()),
+                    sent = proposals.chunks.send(chunk) => if sent.is_err() {
+                        return (&mut proposals.ended).await.unwrap_or_else(|_| gone());
+                    },
+                }
+            }
+            tokio::select! {
+                () = self.shared.work.notified() => {}
+                () = self.shared.again.notified() => return ServiceError::Unavailable("a gap was refused".into()),
+                end = &mut proposals.ended => return end.unwrap_or_else(|_| gone()),
+            }
+        }
+    }
+}
