@@ -33,7 +33,7 @@ pub enum JuteError {
     /// An operation that may not stand in a multi, or not with the reads or writes before it.
     #[error("operation {0} is not allowed in this multi")]
     MultiOpNotAllowed(i32),
-    /// Create flags that ZooKeeper refuses to decode inside a multi.
+    /// Flags that ask for a TTL, in a multi's create that has none.
     #[error("create flags {0} are not allowed in a multi")]
     MultiCreateFlags(i32),
 }

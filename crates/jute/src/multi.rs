@@ -81,12 +81,17 @@ impl<'a> MultiOp<'a> {
 
     fn decode(op: i32, reader: &mut Reader<'a>) -> Result<Self, JuteError> {
         Ok(match OpCode::from_code(op) {
-            Some(OpCode::Create | OpCode::Create2) => Self::Create(create_request(reader)?, op),
-            Some(OpCode::CreateContainer) => Self::CreateContainer(create_request(reader)?),
+            Some(OpCode::Create | OpCode::Create2 | OpCode::CreateContainer) => {
+                Self::by_flags(CreateRequest::decode(reader)?, op)?
+            }
             Some(OpCode::CreateTtl) => {
                 let request = CreateTtlRequest::decode(reader)?;
-                check_flags(request.flags, true)?;
-                Self::CreateTtl(request)
+                let CreateTtlRequest { path, data, acl, flags, .. } = request;
+                if is_mode(flags, CreateMode::is_ttl) {
+                    Self::CreateTtl(request)
+                } else {
+                    Self::by_flags(CreateRequest { path, data, acl, flags }, op)?
+                }
             }
             Some(OpCode::Delete) => Self::Delete(DeleteRequest::decode(reader)?),
             Some(OpCode::SetData) => Self::SetData(SetDataRequest::decode(reader)?),
@@ -95,6 +100,20 @@ impl<'a> MultiOp<'a> {
             Some(OpCode::GetChildren) => Self::GetChildren(PathWatchRequest::decode(reader)?),
             _ => return Err(JuteError::MultiOpNotAllowed(op)),
         })
+    }
+
+    /// In a multi the flags, not the number, say what is created (ZooKeeper's `Op.Create`); a TTL where there is no
+    /// room for one does not decode. Flags without a meaning make a create, for its validation to refuse.
+    fn by_flags(request: CreateRequest<'a>, op: i32) -> Result<Self, JuteError> {
+        if is_mode(request.flags, CreateMode::is_ttl) {
+            return Err(JuteError::MultiCreateFlags(request.flags));
+        }
+        if is_mode(request.flags, |mode| mode == CreateMode::Container) {
+            return Ok(Self::CreateContainer(request));
+        }
+        // ZooKeeper forgets here that it was create2. Its result parses as create's too, and C clients need the Stat.
+        let op = if op == OpCode::Create2.code() { OpCode::Create2 } else { OpCode::Create };
+        Ok(Self::Create(request, op.code()))
     }
 
     fn encode(&self, out: &mut BytesMut) {
@@ -110,21 +129,12 @@ impl<'a> MultiOp<'a> {
     }
 }
 
-fn create_request<'a>(reader: &mut Reader<'a>) -> Result<CreateRequest<'a>, JuteError> {
-    let request = CreateRequest::decode(reader)?;
-    check_flags(request.flags, false)?;
-    Ok(request)
+fn is_mode(flags: i32, is: impl FnOnce(CreateMode) -> bool) -> bool {
+    CreateMode::from_flags(flags).is_some_and(is)
 }
 
-/// ZooKeeper builds `Op.Create` while it decodes, and that throws for such flags (`CreateMode.fromFlag`, `Op.create`).
-fn check_flags(flags: i32, ttl_allowed: bool) -> Result<(), JuteError> {
-    match CreateMode::from_flags(flags) {
-        Some(mode) if ttl_allowed || !mode.is_ttl() => Ok(()),
-        _ => Err(JuteError::MultiCreateFlags(flags)),
-    }
-}
-
-/// The operations of a multi or multiRead, in order, each with its number.
+/// The operations of a multi or multiRead, in order, each with the number that its result has to be headed with
+/// ([`MultiOp::op`]), which for creates follows from the flags.
 ///
 /// Ends after the terminator or the first error. A mix of reads and writes is an error; that all are of the kind that
 /// the opcode asks for is for the caller to see ([`MultiOp::is_read`]).
@@ -150,7 +160,7 @@ impl<'a> MultiOps<'a> {
         if *self.reads.get_or_insert(op.is_read()) != op.is_read() {
             return Err(JuteError::MultiOpNotAllowed(header.op));
         }
-        Ok(Some((header.op, op)))
+        Ok(Some((op.op(), op)))
     }
 }
 

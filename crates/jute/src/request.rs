@@ -1,7 +1,8 @@
 //! The records of requests, other than those of watches and multis.
 //!
-//! A null path is an error ([`JuteError::NullPath`](crate::JuteError::NullPath)), of which ZooKeeper makes BADARGUMENTS
-//! in create, setData, setACL and check, and MARSHALLINGERROR elsewhere. Whether a path is valid is not judged here.
+//! A null path is an error ([`JuteError::NullPath`](crate::JuteError::NullPath)). ZooKeeper answers it with
+//! BADARGUMENTS in setData and setACL, and with MARSHALLINGERROR elsewhere; the caller can tell. Whether a path is
+//! valid is not judged here.
 
 use crate::AclList;
 use crate::field::records;

@@ -62,15 +62,34 @@ fn every_truncation_is_an_error() {
 }
 
 #[test]
-fn unfit_operations_and_flags_do_not_decode() {
+fn unfit_operations_do_not_decode() {
     let sync = encoded(|out| {
         MultiHeader { op: OpCode::Sync.code(), done: false, err: -1 }.encode(out);
         MultiHeader::END.encode(out);
     });
     assert_eq!(decoded(&sync), Err(JuteError::MultiOpNotAllowed(9)));
-    for flags in [5, 6, 7, -1] {
-        let bytes = encoded(|out| encode_multi(out, &[MultiOp::Create(create(flags), 1)]));
-        assert_eq!(decoded(&bytes), Err(JuteError::MultiCreateFlags(flags)));
+    for flags in [5, 6] {
+        for op in [MultiOp::Create(create(flags), 1), MultiOp::CreateContainer(create(flags))] {
+            let bytes = encoded(|out| encode_multi(out, &[op]));
+            assert_eq!(decoded(&bytes), Err(JuteError::MultiCreateFlags(flags)));
+        }
+    }
+}
+
+#[test]
+fn flags_decide_what_a_multi_creates() {
+    let with_ttl =
+        |flags| CreateTtlRequest { path: "/a", data: None, acl: Some(AclList::open()), flags, ttl: 9 };
+    let cases = [
+        (MultiOp::Create(create(4), 1), MultiOp::CreateContainer(create(4))),
+        (MultiOp::Create(create(7), 1), MultiOp::Create(create(7), 1)),
+        (MultiOp::CreateContainer(create(0)), MultiOp::Create(create(0), 1)),
+        (MultiOp::CreateTtl(with_ttl(1)), MultiOp::Create(create(1), 1)),
+        (MultiOp::CreateTtl(with_ttl(4)), MultiOp::CreateContainer(create(4))),
+    ];
+    for (sent, seen) in cases {
+        let bytes = encoded(|out| encode_multi(out, &[sent]));
+        assert_eq!(decoded(&bytes), Ok(vec![(seen.op(), seen)]));
     }
 }
 
