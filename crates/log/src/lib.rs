@@ -14,15 +14,26 @@
 //!
 //! No Raft types, no async runtime, no locking of the directory against other processes.
 
+mod directory;
 mod error;
 pub mod faulty;
+mod format;
 mod fs;
 mod log;
 mod reader;
 mod record;
+mod recovery;
+mod scan;
+mod segment;
+mod spares;
+mod state;
+mod thread;
+mod writer;
 
 pub use error::LogError;
 pub use fs::{Fs, FsFile, os::OsFs};
 pub use log::Log;
 pub use reader::LogReader;
-pub use record::{Durable, LogOptions, MAX_META_BYTES, MAX_PAYLOAD_BYTES, MetaKind, Record, Recovered, unobserved};
+pub use record::{
+    Durable, LogOptions, MAX_META_BYTES, MAX_PAYLOAD_BYTES, MetaKind, Record, Recovered, unobserved,
+};

@@ -93,3 +93,20 @@ pub struct Recovered {
     /// Bytes of unfinished records cut off the end. A tear within a record's header is not counted.
     pub torn_bytes: u64,
 }
+
+/// A change on its way to the writer. Entries carry the `seq` the index gave them.
+pub(crate) enum Change {
+    Append(Vec<(u64, Record)>),
+    Meta(MetaKind, Bytes),
+    /// Voids entries from this index on.
+    Truncate(u64),
+    Purge(u64, u64),
+    /// Only waits for what came before.
+    Nothing,
+}
+
+/// A change and whom to tell.
+pub(crate) struct Op {
+    pub change: Change,
+    pub done: Durable,
+}
