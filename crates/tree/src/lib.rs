@@ -1,1 +1,19 @@
-//! placeholder
+//! The replicated state machine: znodes, sessions, exactly-once bookkeeping, the tracker lease and the registered
+//! replicas, as one plain value. Entries of the log go in, replies and events come out; replicas that apply the same
+//! entries hold the same state and the same digest.
+//!
+//! No clock, no randomness, no I/O: time comes with the entry, checkpoints are records that a store writes.
+
+pub mod checkpoint;
+mod effects;
+mod error;
+mod lease;
+mod sessions;
+mod state;
+
+pub use checkpoint::{CheckpointError, Loader, Meta, Record};
+pub use effects::Effects;
+pub use error::ApplyError;
+pub use lease::Lease;
+pub use sessions::Session;
+pub use state::State;
