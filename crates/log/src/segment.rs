@@ -150,7 +150,8 @@ impl Segment {
     /// Zero-fills a step ahead once the filled part is used up, so that most syncs change no metadata.
     fn grow(&mut self, segment_bytes: u64) -> io::Result<()> {
         if self.end > self.filled || (self.end == self.filled && self.end < segment_bytes) {
-            let target = (self.end + GROW_BYTES).min(segment_bytes).max(self.end);
+            let target =
+                (self.end / GROW_BYTES + 1).saturating_mul(GROW_BYTES).min(segment_bytes).max(self.end);
             write_zeros(&*self.file, self.end, target)?;
             self.filled = target;
         }

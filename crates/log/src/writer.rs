@@ -115,26 +115,30 @@ impl Writer {
                 Ok(())
             }
             Change::Meta(kind, bytes) => {
-                let (kind, field) = match kind {
-                    MetaKind::Vote => (Kind::Vote, &mut self.parts.meta.vote),
-                    MetaKind::Committed => (Kind::Committed, &mut self.parts.meta.committed),
+                let (kind, field): (_, fn(&mut Meta) -> &mut Option<Bytes>) = match kind {
+                    MetaKind::Vote => (Kind::Vote, |meta| &mut meta.vote),
+                    MetaKind::Committed => (Kind::Committed, |meta| &mut meta.committed),
                 };
-                *field = Some(bytes.clone());
-                self.place(Draft { kind, index: 0, term: 0, payload: vec![bytes] }).map(drop)
+                self.place(Draft { kind, index: 0, term: 0, payload: vec![bytes.clone()] })?;
+                *field(&mut self.parts.meta) = Some(bytes);
+                Ok(())
             }
             Change::Truncate(from) => {
+                self.place(Draft { kind: Kind::Truncate, index: from, term: 0, payload: vec![] })?;
                 let kept = self.parts.meta.purged.map_or(0, |(index, _)| index.saturating_add(1));
                 self.parts.next_index = self.parts.next_index.map(|next| next.min(from.max(kept)));
-                self.place(Draft { kind: Kind::Truncate, index: from, term: 0, payload: vec![] }).map(drop)
+                Ok(())
             }
             Change::Purge(index, term) => {
+                self.place(Draft { kind: Kind::Purge, index, term, payload: vec![] })?;
                 self.parts.meta.purged = Some((index, term));
                 self.parts.next_index = self.parts.next_index.max(Some(index.saturating_add(1)));
-                self.place(Draft { kind: Kind::Purge, index, term, payload: vec![] }).map(drop)
+                Ok(())
             }
         }
     }
 
+    /// Places a record, in a new segment if it must be; what that begins with must not know this record yet.
     fn place(&mut self, draft: Draft) -> Result<u32, LogError> {
         let end = self.parts.active.end + draft.size();
         let full = end > self.parts.options.segment_bytes;
