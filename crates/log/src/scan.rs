@@ -86,7 +86,8 @@ impl Scan {
         }
         let window_end = self.window_start + self.window.len() as u64;
         if offset < self.window_start || offset + len as u64 > window_end {
-            self.window.resize(len.max(WINDOW_BYTES), 0);
+            let rest = usize::try_from(self.len - offset).unwrap_or(usize::MAX);
+            self.window.resize(len.max(WINDOW_BYTES).min(rest), 0);
             let read = self.file.read_at(&mut self.window, offset).map_err(LogError::io(&self.path))?;
             self.window.truncate(read);
             self.window_start = offset;
