@@ -1,0 +1,70 @@
+"""What `echo ruok | nc` gets."""
+
+import re
+
+import pytest
+
+from harness.cluster import four_letter_word
+
+SRVR_FIELDS = re.compile(
+    r"""Zookeeper\ version:\ \S+.*,\ built\ on\ .+\n
+        (Clients:\n(?P<clients>(\ /.*\n)*)\n)?
+        Latency\ min/avg/max:\ \d+/[\d.]+/\d+\n
+        Received:\ \d+\n
+        Sent:\ \d+\n
+        Connections:\ (?P<connections>\d+)\n
+        Outstanding:\ \d+\n
+        Zxid:\ 0x(?P<zxid>[0-9a-f]+)\n
+        Mode:\ (?P<mode>standalone|leader|follower)\n
+        Node\ count:\ (?P<nodes>\d+)\n
+        (Proposal\ sizes\ last/min/max:\ -?\d+/-?\d+/-?\d+\n)?""",
+    re.VERBOSE,
+)
+CLIENT = re.compile(r" /[^\[]+:\d+\[\d+\]\(queued=\d+,recved=\d+,sent=\d+\)\n")
+
+
+@pytest.fixture
+def address(cluster):
+    return next(iter(cluster.addresses().values()))
+
+
+@pytest.mark.parametrize("word", [b"ruok", b"ruok\n"])
+def test_ruok_is_answered_imok(address, word):
+    assert four_letter_word(address, word) == b"imok"
+
+
+def test_isro_says_rw(address):
+    assert four_letter_word(address, b"isro") == b"rw"
+
+
+def test_srvr_has_zookeepers_fields(address, raw, root):
+    client = raw(address)
+    zxid = client.ping().zxid
+    found = SRVR_FIELDS.fullmatch(four_letter_word(address, b"srvr").decode())
+    assert found, four_letter_word(address, b"srvr").decode()
+    assert found["clients"] is None
+    assert int(found["connections"]) >= 1
+    assert int(found["zxid"], 16) >= zxid
+    assert int(found["nodes"]) >= 6
+
+
+def test_stat_lists_the_clients_too(address, raw):
+    client = raw(address)
+    host, port = client.socket.getsockname()
+    found = SRVR_FIELDS.fullmatch(four_letter_word(address, b"stat").decode())
+    assert found, four_letter_word(address, b"stat").decode()
+    lines = found["clients"].splitlines(keepends=True)
+    assert all(CLIENT.fullmatch(line) for line in lines), lines
+    assert any(line.startswith(f" /{host}:{port}[") for line in lines)
+
+
+def test_modes_are_those_of_the_shape(cluster):
+    modes = []
+    for address in cluster.addresses().values():
+        modes.append(SRVR_FIELDS.fullmatch(four_letter_word(address, b"srvr").decode())["mode"])
+    if cluster.shape in ("ensemble", "zookeeper-ensemble"):
+        assert sorted(modes) == ["follower", "follower", "leader"]
+    elif cluster.shape in ("standalone", "zookeeper"):
+        assert modes == ["standalone"]
+    else:
+        assert set(modes) <= {"leader", "follower"}
