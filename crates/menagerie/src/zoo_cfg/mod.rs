@@ -1,0 +1,248 @@
+//! A member's settings from ZooKeeper's configuration file, with ZooKeeper's defaults and its own checks.
+//!
+//! Every key that ZooKeeper knows is honoured or answered with one warning; any other key is an error. Reading the
+//! files is [`load`]; everything else is a function of their text.
+
+mod ensemble;
+mod keys;
+mod load;
+mod properties;
+mod server_line;
+mod source;
+#[cfg(test)]
+mod tests;
+
+use std::path::{Path, PathBuf};
+
+pub use load::load;
+pub use server_line::{Server, authority};
+
+use crate::cli::{FourLetterWords, timeouts_of};
+use crate::error::Result;
+use keys::Fate;
+use source::Source;
+
+/// Words for the role of a server, and whether it votes.
+const ROLE_WORDS: [(&str, bool); 2] = [("participant", true), ("observer", false)];
+/// ZooKeeper's default where the file does not say.
+const TICK_TIME_MS: u32 = 3000;
+const MILLISECONDS_MAX: u32 = 86_400_000;
+const MAX_CLIENT_CNXNS: u32 = 60;
+const JUTE_MAX_BUFFER: u32 = 1_048_575;
+const JUTE_MAX_BUFFER_MAX: u32 = 32 * 1024 * 1024;
+const ADMIN_PORT: u16 = 8080;
+const ANY_ADDRESS: &str = "0.0.0.0";
+
+/// What zoo.cfg says, with defaults filled in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ZooConfig {
+    /// Checkpoints, and the file myid. As written: may be relative.
+    pub data_dir: PathBuf,
+    /// The log.
+    pub data_log_dir: PathBuf,
+    /// False: both directories must be there already.
+    pub create_dirs: bool,
+    /// `host:port` for clients.
+    pub client_addr: String,
+    /// Milliseconds.
+    pub tick_time_ms: u32,
+    /// Smallest session timeout granted.
+    pub min_session_timeout_ms: u32,
+    /// Largest session timeout granted.
+    pub max_session_timeout_ms: u32,
+    /// Connections from one address; 0 for no limit.
+    pub max_client_cnxns: u32,
+    /// Bytes of the largest request.
+    pub jute_maxbuffer: u32,
+    /// 4lw.commands.whitelist.
+    pub four_letter_words: Option<FourLetterWords>,
+    /// `host:port` of the admin server, unless it is switched off.
+    pub admin_addr: Option<String>,
+    /// `host:port` for gRPC clients.
+    pub grpc_addr: Option<String>,
+    /// Listen for members on every interface, whatever server.N says.
+    pub quorum_on_all_addresses: bool,
+    /// The ensemble; a single member alone if empty.
+    pub servers: Vec<Server>,
+    /// Which of `servers` this is; 1 if there are none.
+    pub my_id: u64,
+    /// To be logged, one line each.
+    pub warnings: Vec<String>,
+}
+
+impl ZooConfig {
+    /// True when this member must meet others before it can serve.
+    pub fn is_ensemble(&self) -> bool {
+        self.servers.len() > 1
+    }
+
+    /// This member among `servers`.
+    pub fn me(&self) -> Option<&Server> {
+        self.servers.iter().find(|server| server.id == self.my_id)
+    }
+}
+
+/// What the files say.
+pub struct Files<'a> {
+    /// Name of the configuration file, for messages.
+    pub name: &'a str,
+    /// Its text.
+    pub text: &'a str,
+    /// Name and text of the file that dynamicConfigFile names.
+    pub dynamic: Option<(String, String)>,
+    /// Reads myid in the data directory: `None` if there is no such file.
+    pub my_id: &'a dyn Fn(&Path) -> std::io::Result<Option<String>>,
+}
+
+/// Checks everything that the files say and fills in the defaults.
+pub fn parse(files: &Files<'_>) -> Result<ZooConfig> {
+    let source = Source::parse(files.name, files.text);
+    let warnings = warnings(&source)?;
+    reject_unsafe(&source)?;
+    let servers = ensemble::servers(&source, files.dynamic.as_ref())?;
+    let data_dir = PathBuf::from(required(
+        &source,
+        "dataDir",
+        "the directory for data, such as dataDir=/var/lib/menagerie",
+    )?);
+    let my_id = ensemble::my_id(&source, &servers, files, &data_dir)?;
+    let tick_time_ms = source.number("tickTime", 1..=MILLISECONDS_MAX)?.unwrap_or(TICK_TIME_MS);
+    let (min_session_timeout_ms, max_session_timeout_ms) = session_timeouts(&source, tick_time_ms)?;
+    ensemble::check_limits(&source, servers.len())?;
+    let me = servers.iter().find(|server| server.id == my_id);
+    ensemble::check_role(&source, me)?;
+    Ok(ZooConfig {
+        data_log_dir: source.text("dataLogDir").map_or_else(|| data_dir.clone(), PathBuf::from),
+        data_dir,
+        create_dirs: source.flag("datadir.autocreate")?.unwrap_or(true),
+        client_addr: client_addr(&source, me)?,
+        tick_time_ms,
+        min_session_timeout_ms,
+        max_session_timeout_ms,
+        max_client_cnxns: source.number("maxClientCnxns", 0..=u32::MAX)?.unwrap_or(MAX_CLIENT_CNXNS),
+        jute_maxbuffer: source
+            .number("jute.maxbuffer", 1024..=JUTE_MAX_BUFFER_MAX)?
+            .unwrap_or(JUTE_MAX_BUFFER),
+        four_letter_words: four_letter_words(&source)?,
+        admin_addr: admin_addr(&source)?,
+        grpc_addr: grpc_addr(&source)?,
+        quorum_on_all_addresses: source.flag("quorumListenOnAllIPs")?.unwrap_or(false),
+        servers,
+        my_id,
+        warnings,
+    })
+}
+
+/// One warning for each key that has no effect. The first unknown key is the error.
+fn warnings(source: &Source) -> Result<Vec<String>> {
+    let mut warnings = Vec::new();
+    for property in source.properties() {
+        if ensemble::server_number(&property.key).is_some() {
+            continue;
+        }
+        match keys::fate(&property.key) {
+            Ok(Fate::Honoured) => {}
+            Ok(Fate::Ignored(why)) => {
+                warnings.push(format!("{} has no effect: {why}", source.place(property)))
+            }
+            Err(hint) => return Err(source.fault(property, format!("unknown key; {hint}"))),
+        }
+    }
+    for property in source.repeated() {
+        warnings.push(format!("{} is set again further down; the last line counts", source.place(property)));
+    }
+    Ok(warnings)
+}
+
+/// Settings that ask for less safety than this server gives are refused, not ignored.
+fn reject_unsafe(source: &Source) -> Result<()> {
+    let cases = [
+        ("forceSync", true, "this server always syncs its log before it acknowledges; remove the line"),
+        ("leaderServes", true, "every member serves clients; remove the line"),
+        ("skipACL", false, "ACLs cannot be switched off; remove the line"),
+    ];
+    for (key, accepted, problem) in cases {
+        if let (Some(property), Some(value)) = (source.get(key), source.flag(key)?)
+            && value != accepted
+        {
+            return Err(source.fault(property, problem));
+        }
+    }
+    match source.get("electionAlg") {
+        Some(property) if property.value != "3" => {
+            Err(source.fault(property, "only 3 is known; remove the line"))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn required<'a>(source: &'a Source, key: &str, what: &str) -> Result<&'a str> {
+    source.text(key).ok_or_else(|| source.missing(key, &format!("is missing; give {what}")))
+}
+
+/// As in ZooKeeper: -1 stands for the default of 2 and 20 ticks.
+fn session_timeouts(source: &Source, tick_time_ms: u32) -> Result<(u32, u32)> {
+    let (least, most) = timeouts_of(tick_time_ms);
+    let range = -1..=i64::from(MILLISECONDS_MAX);
+    let given = |key| -> Result<Option<u32>> {
+        Ok(source.number(key, range.clone())?.and_then(|ms: i64| u32::try_from(ms).ok()))
+    };
+    let least = given("minSessionTimeout")?.unwrap_or(least);
+    let most = given("maxSessionTimeout")?.unwrap_or(most);
+    if least <= most {
+        return Ok((least, most));
+    }
+    let problem = format!("the smallest session timeout, {least} ms, is more than the largest, {most} ms");
+    match source.get("minSessionTimeout").or(source.get("maxSessionTimeout")) {
+        Some(property) => Err(source.fault(property, problem)),
+        None => Err(source.missing("minSessionTimeout", &problem)),
+    }
+}
+
+/// clientPort of the file and of this member's server line must agree, as in ZooKeeper.
+fn client_addr(source: &Source, me: Option<&Server>) -> Result<String> {
+    let stated = source.number("clientPort", 0..=u16::MAX)?;
+    let of_line = me.and_then(|me| me.client.as_ref());
+    if let (Some(port), Some(line), Some(property)) = (stated, of_line, source.get("clientPort"))
+        && port != line.port
+    {
+        let problem = format!(
+            "{port} is not {}, the port behind the semicolon of this member's server line",
+            line.port
+        );
+        return Err(source.fault(property, problem));
+    }
+    let Some(port) = of_line.map(|line| line.port).or(stated) else {
+        if let (Some(property), None) = (source.get("clientPortAddress"), stated) {
+            return Err(source.fault(property, "clientPort is missing; give clientPort=2181"));
+        }
+        return Err(
+            source.missing("clientPort", "is missing; give the port for clients, such as clientPort=2181")
+        );
+    };
+    let host = of_line.and_then(|line| line.host.as_deref()).or(source.text("clientPortAddress"));
+    Ok(authority(host.unwrap_or(ANY_ADDRESS), port))
+}
+
+fn admin_addr(source: &Source) -> Result<Option<String>> {
+    if !source.flag("admin.enableServer")?.unwrap_or(true) {
+        return Ok(None);
+    }
+    let port = source.number("admin.serverPort", 0..=u16::MAX)?.unwrap_or(ADMIN_PORT);
+    Ok(Some(authority(source.text("admin.serverAddress").unwrap_or(ANY_ADDRESS), port)))
+}
+
+fn four_letter_words(source: &Source) -> Result<Option<FourLetterWords>> {
+    let Some(property) = source.get("4lw.commands.whitelist") else { return Ok(None) };
+    property.value.parse().map(Some).map_err(|problem: String| source.fault(property, problem))
+}
+
+fn grpc_addr(source: &Source) -> Result<Option<String>> {
+    let Some(property) = source.get("menagerie.grpcAddress") else { return Ok(None) };
+    match property.value.rsplit_once(':') {
+        Some((host, port)) if !host.is_empty() && port.parse::<u16>().is_ok() => {
+            Ok(Some(property.value.clone()))
+        }
+        _ => Err(source.fault(property, "give host:port, such as 0.0.0.0:2182")),
+    }
+}
