@@ -1,1 +1,18 @@
-//! placeholder
+//! A replica of the tree: applies the replicated log in order, answers reads, fires watches, hands each proposer its
+//! results, and keeps a checkpoint in sled.
+//!
+//! It holds no truth of its own: what it has lost it reads again from the log, or from a peer when the log begins too
+//! late. What a command means is the crate `tree`'s affair, what lies between it and a client the gateway's.
+
+mod checkpoint;
+mod error;
+mod link;
+mod links;
+mod options;
+mod replica;
+mod run;
+mod store;
+
+pub use error::TreeStoreError;
+pub use options::TreeStoreOptions;
+pub use store::{LocalTreeStore, open};

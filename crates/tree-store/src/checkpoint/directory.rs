@@ -1,0 +1,245 @@
+//! The data directory of a replica.
+//!
+//! ```text
+//! LOCK              held by the process that uses the directory
+//! MANIFEST          one line: `menagerie tree-store format=1 checkpoint=3`
+//! checkpoint-3/     the checkpoint, the sled tree that the manifest names
+//! LOADING           how many times in a row that checkpoint was opened without coming to an end
+//! checkpoint.bad-1/ set aside because it could not be used; for a human to look at and delete
+//! ```
+//!
+//! The manifest is read before anything is touched, so that data of a newer version stays as it is.
+
+use std::fs::{self, File, TryLockError};
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
+
+use tracing::{error, warn};
+
+use super::meta::FORMAT;
+use super::sled_store::sync_path;
+use crate::TreeStoreError;
+
+/// A checkpoint that brought the process down this often while it was opened is not opened again.
+const LOADING_MAX: u32 = 5;
+const MANIFEST: &str = "MANIFEST";
+const LOADING: &str = "LOADING";
+
+/// A data directory that this process owns.
+#[derive(Debug)]
+pub(crate) struct DataDirectory {
+    path: PathBuf,
+    /// Which checkpoint is the current one.
+    current: u64,
+    _lock: File,
+}
+
+impl DataDirectory {
+    /// Opens the directory, or makes it.
+    pub(crate) fn open(path: &Path) -> Result<Self, TreeStoreError> {
+        // A newer version may lock in another way: look at its manifest before touching the lock.
+        read_manifest(path)?;
+        fs::create_dir_all(path).map_err(TreeStoreError::io("cannot make data directory", path))?;
+        let lock_path = path.join("LOCK");
+        let lock = File::options().create(true).truncate(false).write(true).open(&lock_path);
+        let lock = lock.map_err(TreeStoreError::io("cannot open", &lock_path))?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(TreeStoreError::InUse(path.into())),
+            Err(TryLockError::Error(error)) => {
+                return Err(TreeStoreError::io("cannot lock", &lock_path)(error));
+            }
+        }
+        let mut this = Self { path: path.into(), current: 0, _lock: lock };
+        match read_manifest(path)? {
+            Manifest::Checkpoint(current) => this.current = current,
+            Manifest::Absent => this.write_manifest(1)?,
+            Manifest::Damaged => this.set_aside("the manifest is damaged")?,
+        }
+        this.remove_leftovers()?;
+        Ok(this)
+    }
+
+    /// Where the current checkpoint is.
+    pub(crate) fn checkpoint(&self) -> PathBuf {
+        self.numbered(self.current)
+    }
+
+    /// Where the next checkpoint can be built, out of the way of the current one.
+    pub(crate) fn next_checkpoint(&self) -> Result<PathBuf, TreeStoreError> {
+        let next = self.numbered(self.current + 1);
+        remove_tree(&next)?;
+        Ok(next)
+    }
+
+    /// Makes the next checkpoint the current one and removes what was current.
+    pub(crate) fn adopt_next(&mut self) -> Result<(), TreeStoreError> {
+        let old = self.checkpoint();
+        self.write_manifest(self.current + 1)?;
+        remove_tree(&old)
+    }
+
+    /// Renames the current checkpoint, so that nobody uses it and somebody can look at it.
+    pub(crate) fn set_aside(&mut self, reason: &str) -> Result<(), TreeStoreError> {
+        let last =
+            self.entries()?.iter().filter_map(|name| name.strip_prefix("checkpoint-")?.parse().ok()).max();
+        self.current = self.current.max(last.unwrap_or(0));
+        let old = self.checkpoint();
+        if old.exists() {
+            let bad = |n: &u32| self.path.join(format!("checkpoint.bad-{n}"));
+            let Some(aside) = (1..u32::MAX).find(|n| !bad(n).exists()).map(|n| bad(&n)) else {
+                return Ok(());
+            };
+            fs::rename(&old, &aside).map_err(TreeStoreError::io("cannot set aside", &old))?;
+            error!(reason, kept_as = %aside.display(), "checkpoint set aside, it will be rebuilt from the log or a peer");
+        }
+        self.write_manifest(self.current + 1)
+    }
+
+    /// Notes that the checkpoint is about to be opened; false if that went wrong too often.
+    pub(crate) fn begin_loading(&self) -> Result<bool, TreeStoreError> {
+        let path = self.path.join(LOADING);
+        let before = fs::read_to_string(&path).ok().and_then(|text| text.trim().parse().ok()).unwrap_or(0);
+        if before >= LOADING_MAX {
+            return Ok(false);
+        }
+        fs::write(&path, format!("{}\n", before + 1)).map_err(TreeStoreError::io("cannot write", &path))?;
+        Ok(true)
+    }
+
+    /// The checkpoint was opened, or found to be bad.
+    pub(crate) fn end_loading(&self) -> Result<(), TreeStoreError> {
+        let path = self.path.join(LOADING);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                Err(TreeStoreError::io("cannot remove", &path)(error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn numbered(&self, n: u64) -> PathBuf {
+        self.path.join(format!("checkpoint-{n}"))
+    }
+
+    fn write_manifest(&mut self, current: u64) -> Result<(), TreeStoreError> {
+        let (path, new) = (self.path.join(MANIFEST), self.path.join("MANIFEST.new"));
+        let text = format!("menagerie tree-store format={FORMAT} checkpoint={current}\n");
+        let written = File::create(&new).and_then(|mut file| {
+            file.write_all(text.as_bytes())?;
+            file.sync_all()?;
+            fs::rename(&new, &path)
+        });
+        written.map_err(TreeStoreError::io("cannot write", &path))?;
+        self.current = current;
+        sync_path(&self.path)
+    }
+
+    /// A bootstrap that was cut short leaves a checkpoint that nobody names.
+    fn remove_leftovers(&self) -> Result<(), TreeStoreError> {
+        for name in self.entries()? {
+            let number = name.strip_prefix("checkpoint-").and_then(|n| n.parse::<u64>().ok());
+            if number.is_some_and(|n| n != self.current) {
+                warn!(name, "removing an unfinished checkpoint");
+                remove_tree(&self.path.join(name))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn entries(&self) -> Result<Vec<String>, TreeStoreError> {
+        let entries = fs::read_dir(&self.path).and_then(|entries| {
+            entries.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned())).collect()
+        });
+        entries.map_err(TreeStoreError::io("cannot list", &self.path))
+    }
+}
+
+enum Manifest {
+    Absent,
+    Checkpoint(u64),
+    Damaged,
+}
+
+fn read_manifest(directory: &Path) -> Result<Manifest, TreeStoreError> {
+    let path = directory.join(MANIFEST);
+    let text = match fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Manifest::Absent),
+        Err(error) if error.kind() == ErrorKind::InvalidData => return Ok(Manifest::Damaged),
+        Err(error) => return Err(TreeStoreError::io("cannot read", &path)(error)),
+    };
+    let number = |key: &str| {
+        let words = text.strip_prefix("menagerie tree-store ")?.split_whitespace();
+        words.filter_map(|word| word.strip_prefix(key)?.strip_prefix('=')?.parse::<u64>().ok()).next()
+    };
+    match (number("format"), number("checkpoint")) {
+        (Some(found), _) if found > u64::from(FORMAT) => Err(TreeStoreError::NewerFormat {
+            path: directory.into(),
+            found: u32::try_from(found).unwrap_or(u32::MAX),
+            known: FORMAT,
+        }),
+        (Some(_), Some(checkpoint)) => Ok(Manifest::Checkpoint(checkpoint)),
+        _ => Ok(Manifest::Damaged),
+    }
+}
+
+fn remove_tree(path: &Path) -> Result<(), TreeStoreError> {
+    match fs::remove_dir_all(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(TreeStoreError::io("cannot remove", path)(error))
+        }
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_belongs_to_one_process() {
+        let dir = tempfile::tempdir().expect("temporary directory");
+        let first = DataDirectory::open(dir.path()).expect("empty directory");
+        assert!(matches!(DataDirectory::open(dir.path()), Err(TreeStoreError::InUse(_))));
+        drop(first);
+        DataDirectory::open(dir.path()).expect("released");
+    }
+
+    #[test]
+    fn data_of_a_newer_version_is_left_alone() {
+        let dir = tempfile::tempdir().expect("temporary directory");
+        let text = "menagerie tree-store format=2 checkpoint=1 and=more\n";
+        fs::write(dir.path().join(MANIFEST), text).expect("write manifest");
+        let error = DataDirectory::open(dir.path()).expect_err("newer format");
+        assert!(matches!(error, TreeStoreError::NewerFormat { found: 2, known: 1, .. }));
+        let names: Vec<_> = fs::read_dir(dir.path()).expect("list").collect();
+        assert_eq!(names.len(), 1, "nothing was made");
+        assert_eq!(fs::read_to_string(dir.path().join(MANIFEST)).expect("read"), text);
+    }
+
+    #[test]
+    fn a_bad_checkpoint_is_kept_under_another_name() {
+        let dir = tempfile::tempdir().expect("temporary directory");
+        let mut data = DataDirectory::open(dir.path()).expect("open");
+        for n in 1..3 {
+            let path = data.checkpoint();
+            fs::create_dir(&path).expect("make checkpoint");
+            data.set_aside("test").expect("set aside");
+            assert!(dir.path().join(format!("checkpoint.bad-{n}")).exists());
+            assert!(!path.exists() && data.checkpoint() != path);
+        }
+    }
+
+    #[test]
+    fn a_checkpoint_that_kills_the_process_is_given_up() {
+        let dir = tempfile::tempdir().expect("temporary directory");
+        let data = DataDirectory::open(dir.path()).expect("open");
+        for _ in 0..LOADING_MAX {
+            assert!(data.begin_loading().expect("note"));
+        }
+        assert!(!data.begin_loading().expect("note"));
+        data.end_loading().expect("remove");
+        assert!(data.begin_loading().expect("note"));
+    }
+}

@@ -1,0 +1,72 @@
+//! From a checkpoint to a state, verified.
+
+use std::path::Path;
+
+use bytes::Bytes;
+use menagerie_tree::{Loader, Meta, State};
+use tokio::sync::mpsc;
+
+use super::meta::{self, META_KEY};
+use super::record;
+use super::sled_store::SledCheckpoint;
+use super::store::CheckpointStore;
+use super::stream::StreamReader;
+use crate::TreeStoreError;
+
+/// Records of a peer's checkpoint written to disk at a time.
+const FILL_RECORDS: usize = 1000;
+
+/// The state that a checkpoint holds, if it adds up; None if it was never committed.
+pub(super) fn load(store: &dyn CheckpointStore) -> Result<Option<State>, TreeStoreError> {
+    let Some(meta) = store.meta()? else { return Ok(None) };
+    let mut loader = State::loader();
+    store.for_each(&mut |key, stored| feed(&mut loader, key, stored))?;
+    finish(loader, &meta).map(Some)
+}
+
+/// Builds a checkpoint at `path` and the state from what a peer sends. Nothing counts before all of it has come and
+/// adds up.
+pub(super) fn receive(
+    pieces: &mut mpsc::Receiver<Bytes>,
+    path: &Path,
+    cache_bytes: u64,
+) -> Result<(SledCheckpoint, State), TreeStoreError> {
+    let mut store = SledCheckpoint::open(path, cache_bytes)?;
+    let mut reader = StreamReader::default();
+    let mut loader = State::loader();
+    let mut batch = Vec::new();
+    let mut meta = None;
+    while let Some(piece) = pieces.blocking_recv() {
+        reader.push(&piece);
+        while let Some((key, stored)) = reader.next()? {
+            if meta.is_some() {
+                return Err(TreeStoreError::Corrupt("records follow the meta record".into()));
+            }
+            if key == META_KEY {
+                meta = Some(meta::decode(&stored, path)?);
+                continue;
+            }
+            feed(&mut loader, &key, &stored)?;
+            batch.push((key, stored));
+            if batch.len() == FILL_RECORDS {
+                store.fill(std::mem::take(&mut batch))?;
+            }
+        }
+    }
+    let Some(meta) = meta.filter(|_| reader.is_empty()) else {
+        return Err(TreeStoreError::Corrupt("the stream ended too early".into()));
+    };
+    store.fill(batch)?;
+    let state = finish(loader, &meta)?;
+    store.commit(Vec::new(), &meta)?;
+    Ok((store, state))
+}
+
+fn feed(loader: &mut Loader, key: &[u8], stored: &[u8]) -> Result<(), TreeStoreError> {
+    let value = record::open(key, stored)?;
+    loader.record(key, value).map_err(|error| TreeStoreError::Corrupt(error.to_string()))
+}
+
+fn finish(loader: Loader, meta: &Meta) -> Result<State, TreeStoreError> {
+    loader.finish(meta).map_err(|error| TreeStoreError::Corrupt(error.to_string()))
+}

@@ -1,0 +1,13 @@
+//! The durable copy of the state: taken on a thread of its own, always rebuildable.
+
+mod directory;
+mod handle;
+mod load;
+mod meta;
+mod record;
+mod sled_store;
+mod store;
+mod stream;
+mod thread;
+
+pub(crate) use handle::Checkpointer;

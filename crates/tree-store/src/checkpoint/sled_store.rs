@@ -1,0 +1,133 @@
+//! A checkpoint in sled, always rebuildable from the log or from a peer.
+//!
+//! One tree, so that a batch is atomic. sled's `flush` issues no fsync on Linux and never one for its blob files:
+//! both are synced here before a commit counts. sled may panic on damaged files: every call is caught (where the
+//! build unwinds) and reported as corruption.
+
+use std::collections::HashSet;
+use std::ffi::OsString;
+use std::fs::File;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use menagerie_tree::{Meta, Record};
+
+use super::meta::{self, META_KEY};
+use super::record;
+use super::store::{CheckpointStore, RecordVisitor};
+use crate::TreeStoreError;
+
+/// A second net only: what counts is synced by [`SledCheckpoint::commit`].
+const FLUSH_EVERY_MS: u64 = 1000;
+
+/// A directory with one sled tree.
+pub(crate) struct SledCheckpoint {
+    db: sled::Db,
+    path: PathBuf,
+    /// Blob files that are on stable storage. sled never writes to one twice.
+    synced_blobs: HashSet<OsString>,
+}
+
+impl SledCheckpoint {
+    /// Opens the directory, or makes it.
+    pub(crate) fn open(path: &Path, cache_bytes: u64) -> Result<Self, TreeStoreError> {
+        let config =
+            sled::Config::new().path(path).cache_capacity(cache_bytes).flush_every_ms(Some(FLUSH_EVERY_MS));
+        let db = guarded(|| config.open().map_err(corrupt))?;
+        Ok(Self { db, path: path.into(), synced_blobs: HashSet::new() })
+    }
+
+    fn sync(&mut self) -> Result<(), TreeStoreError> {
+        guarded(|| self.db.flush().map_err(|error| TreeStoreError::Write(error.to_string())))?;
+        let blobs = self.path.join("blobs");
+        let mut present = HashSet::new();
+        if blobs.is_dir() {
+            for entry in std::fs::read_dir(&blobs).map_err(TreeStoreError::io("cannot list", &blobs))? {
+                let name = entry.map_err(TreeStoreError::io("cannot list", &blobs))?.file_name();
+                if !self.synced_blobs.contains(&name) {
+                    sync_blob(&blobs.join(&name))?;
+                }
+                present.insert(name);
+            }
+            sync_path(&blobs)?;
+        }
+        self.synced_blobs = present;
+        sync_path(&self.path.join("db"))?;
+        sync_path(&self.path)
+    }
+}
+
+impl CheckpointStore for SledCheckpoint {
+    fn meta(&self) -> Result<Option<Meta>, TreeStoreError> {
+        let bytes = guarded(|| self.db.get(META_KEY).map_err(corrupt))?;
+        bytes.map(|bytes| meta::decode(&bytes, &self.path)).transpose()
+    }
+
+    fn for_each(&self, visit: &mut RecordVisitor<'_>) -> Result<(), TreeStoreError> {
+        let mut records = self.db.iter();
+        while let Some(next) = guarded(|| records.next().transpose().map_err(corrupt))? {
+            let (key, stored) = next;
+            if &*key != META_KEY {
+                record::open(&key, &stored)?;
+                visit(&key, &stored)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn fill(&mut self, records: Vec<(Bytes, Bytes)>) -> Result<(), TreeStoreError> {
+        let mut batch = sled::Batch::default();
+        for (key, stored) in records {
+            batch.insert(&key[..], &stored[..]);
+        }
+        guarded(|| self.db.apply_batch(batch).map_err(|error| TreeStoreError::Write(error.to_string())))
+    }
+
+    fn commit(&mut self, changes: Vec<Record>, meta: &Meta) -> Result<(), TreeStoreError> {
+        let mut batch = sled::Batch::default();
+        for (key, value) in changes {
+            match value {
+                Some(value) => batch.insert(&*key, record::seal(&key, &value)),
+                None => batch.remove(key),
+            }
+        }
+        batch.insert(META_KEY, meta::encode(meta));
+        guarded(|| self.db.apply_batch(batch).map_err(|error| TreeStoreError::Write(error.to_string())))?;
+        self.sync()
+    }
+}
+
+/// sled's panics come out as errors.
+fn guarded<T>(call: impl FnOnce() -> Result<T, TreeStoreError>) -> Result<T, TreeStoreError> {
+    catch_unwind(AssertUnwindSafe(call))
+        .unwrap_or_else(|_| Err(TreeStoreError::Corrupt("sled panicked".into())))
+}
+
+/// What sled cannot read is corrupt; what the system does not let it read is not.
+fn corrupt(error: sled::Error) -> TreeStoreError {
+    use std::io::ErrorKind::{InvalidData, NotFound, Other, UnexpectedEof};
+    match error {
+        sled::Error::Io(source) if source.to_string().contains("could not acquire lock") => {
+            TreeStoreError::Io { doing: "cannot lock", path: "checkpoint".into(), source }
+        }
+        sled::Error::Io(source)
+            if !matches!(source.kind(), InvalidData | NotFound | Other | UnexpectedEof) =>
+        {
+            TreeStoreError::Io { doing: "cannot read", path: "checkpoint".into(), source }
+        }
+        other => TreeStoreError::Corrupt(other.to_string()),
+    }
+}
+
+pub(crate) fn sync_path(path: &Path) -> Result<(), TreeStoreError> {
+    File::open(path).and_then(|file| file.sync_all()).map_err(TreeStoreError::io("cannot sync", path))
+}
+
+/// sled removes blobs it no longer needs at any time.
+fn sync_blob(path: &Path) -> Result<(), TreeStoreError> {
+    match File::open(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        opened => opened.and_then(|file| file.sync_all()).map_err(TreeStoreError::io("cannot sync", path)),
+    }
+}

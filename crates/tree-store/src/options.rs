@@ -1,0 +1,46 @@
+//! What can be set about a replica.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use menagerie_types::NodeId;
+
+/// Settings of one replica.
+#[derive(Clone, Debug)]
+pub struct TreeStoreOptions {
+    /// Its configured id, unique among the replicas.
+    pub id: NodeId,
+    /// Where its checkpoint lives. Made if it is not there.
+    pub data_dir: PathBuf,
+    /// A checkpoint is taken this long after the last one, if anything was applied.
+    pub checkpoint_interval: Duration,
+    /// A checkpoint is taken when this many bytes of log were applied since the last one.
+    pub checkpoint_bytes: u64,
+    /// sled's page cache; less than the data costs time and, oddly, memory too.
+    pub checkpoint_cache_bytes: u64,
+    /// Results kept for each proposer until it says that it has them.
+    pub result_bytes_max: usize,
+    /// How long a new link waits for the zxid its caller has seen.
+    pub link_wait: Duration,
+    /// How often the digest is compared with the peers'.
+    pub digest_interval: Duration,
+    /// Entries left in the log behind the safe point, so that a peer a little behind need not fetch a checkpoint.
+    pub truncate_margin: u64,
+}
+
+impl TreeStoreOptions {
+    /// The defaults, for replica `id` with its data under `data_dir`.
+    pub fn new(id: NodeId, data_dir: impl Into<PathBuf>) -> Self {
+        Self {
+            id,
+            data_dir: data_dir.into(),
+            checkpoint_interval: Duration::from_secs(30),
+            checkpoint_bytes: 64 * 1024 * 1024,
+            checkpoint_cache_bytes: 512 * 1024 * 1024,
+            result_bytes_max: 32 * 1024 * 1024,
+            link_wait: Duration::from_secs(2),
+            digest_interval: Duration::from_secs(10),
+            truncate_margin: 1000,
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! What the parts of a replica share: the state, the links, and where the replica stands.
+
+use std::sync::Arc;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use menagerie_link::Proposer;
+use menagerie_proto::consensus::LogEntry;
+use menagerie_proto::tree_store::{LinkHello, LinkQueue, TreeStoreStatus};
+use menagerie_proto::{ServiceError, ServiceResult};
+use menagerie_tree::{ApplyError, State};
+use menagerie_types::{LogIndex, Zxid};
+use parking_lot::{Mutex, RwLock};
+use tokio::sync::{Notify, watch};
+use tracing::error;
+
+use crate::TreeStoreOptions;
+use crate::links::{LinkKey, Links};
+use crate::run::digests::DigestRing;
+
+/// Lock order: state, then links, then the rest. No lock is held across an await or a file operation.
+pub(crate) struct Replica {
+    pub(crate) options: TreeStoreOptions,
+    pub(crate) state: RwLock<State>,
+    pub(crate) links: Mutex<Links>,
+    pub(crate) digests: Mutex<DigestRing>,
+    /// The replica's own commands.
+    pub(crate) proposer: Proposer,
+    /// Wakes those who wait for the state to move on.
+    progress: Notify,
+    caught_up: AtomicBool,
+    /// Why the replica stopped serving, for good.
+    fault: OnceLock<String>,
+    checkpoint_index: AtomicU64,
+    /// A checkpoint has become durable.
+    pub(crate) checkpointed: Notify,
+    /// Bytes of log applied since the last checkpoint began.
+    log_bytes: AtomicU64,
+    stop: watch::Sender<bool>,
+}
+
+impl Replica {
+    pub(crate) fn new(options: TreeStoreOptions, state: State, checkpoint: LogIndex) -> Self {
+        let proposer = Proposer::new(menagerie_link::new_incarnation());
+        let links = Links::new(options.result_bytes_max, proposer.clone());
+        Self {
+            options,
+            state: RwLock::new(state),
+            links: Mutex::new(links),
+            digests: Mutex::new(DigestRing::default()),
+            proposer,
+            progress: Notify::new(),
+            caught_up: AtomicBool::new(false),
+            fault: OnceLock::new(),
+            checkpoint_index: AtomicU64::new(checkpoint.0),
+            checkpointed: Notify::new(),
+            log_bytes: AtomicU64::new(0),
+            stop: watch::Sender::new(false),
+        }
+    }
+
+    /// Applies one entry and delivers what it does. `queues` is scratch memory.
+    pub(crate) fn apply(&self, entry: &LogEntry, queues: &mut Vec<Arc<LinkQueue>>) -> Result<(), ApplyError> {
+        let mut state = self.state.write();
+        let mut links = self.links.lock();
+        state.apply_entry(entry.index, entry.time_ms, &entry.chunks, &mut *links)?;
+        links.tell_applied(state.index(), state.zxid());
+        links.drain_touched(queues);
+        self.digests.lock().push(state.zxid(), state.digest());
+        drop(links);
+        drop(state);
+        wake(queues);
+        self.progress.notify_waiters();
+        Ok(())
+    }
+
+    /// Puts another state in the place of this one. The links end: they have missed what lies between.
+    pub(crate) fn replace_state(&self, new: State) {
+        let mut state = self.state.write();
+        let mut links = self.links.lock();
+        links.close_all(&ServiceError::Unavailable("the replica was rebuilt from a peer".into()));
+        links.clear_history();
+        self.digests.lock().clear();
+        self.set_checkpoint_index(new.index());
+        *state = new;
+        drop(links);
+        drop(state);
+        self.progress.notify_waiters();
+    }
+
+    /// Opens a link at the state as it is now.
+    pub(crate) fn open_link(&self, hello: &LinkHello) -> ServiceResult<(LinkKey, Arc<LinkQueue>)> {
+        let state = self.state.read();
+        let mut links = self.links.lock();
+        // Under the lock: whoever sets these closes all links under it afterwards.
+        self.check_fault()?;
+        if *self.stop.borrow() {
+            return Err(ServiceError::Unavailable("the replica is shutting down".into()));
+        }
+        let opened = links.open(&state, hello);
+        let mut queues = Vec::new();
+        links.drain_touched(&mut queues);
+        drop(links);
+        drop(state);
+        wake(&mut queues);
+        opened
+    }
+
+    /// Waits until the replica has caught up with the log and has reached `zxid`, but not for long.
+    pub(crate) async fn wait_for(&self, zxid: Zxid) -> ServiceResult<()> {
+        let reached = async {
+            loop {
+                let mut moved = std::pin::pin!(self.progress.notified());
+                moved.as_mut().enable();
+                self.check_fault()?;
+                if self.caught_up.load(Ordering::Acquire) && self.state.read().zxid() >= zxid {
+                    return Ok(());
+                }
+                moved.await;
+            }
+        };
+        let behind = |_| ServiceError::Behind { applied: self.state.read().zxid() };
+        tokio::time::timeout(self.options.link_wait, reached).await.map_err(behind)?
+    }
+
+    /// The replica has applied what was committed when it asked.
+    pub(crate) fn set_caught_up(&self) {
+        if !self.caught_up.swap(true, Ordering::AcqRel) {
+            self.progress.notify_waiters();
+        }
+    }
+
+    pub(crate) fn is_caught_up(&self) -> bool {
+        self.caught_up.load(Ordering::Acquire)
+    }
+
+    /// Stops serving for good: the state cannot be trusted, or cannot go on.
+    pub(crate) fn fail(&self, reason: String) {
+        error!(replica = %self.options.id, %reason, "this replica stops serving");
+        let ended = ServiceError::Unavailable(format!("replica {} is out of service", self.options.id));
+        let _ = self.fault.set(reason);
+        self.links.lock().close_all(&ended);
+        self.progress.notify_waiters();
+    }
+
+    pub(crate) fn fault(&self) -> Option<&str> {
+        self.fault.get().map(String::as_str)
+    }
+
+    pub(crate) fn check_fault(&self) -> ServiceResult<()> {
+        match self.fault() {
+            Some(reason) => Err(ServiceError::Unavailable(format!("out of service: {reason}"))),
+            None => Ok(()),
+        }
+    }
+
+    pub(crate) fn checkpoint_index(&self) -> LogIndex {
+        LogIndex(self.checkpoint_index.load(Ordering::Acquire))
+    }
+
+    /// A checkpoint up to `index` is on stable storage.
+    pub(crate) fn set_checkpoint_index(&self, index: LogIndex) {
+        self.checkpoint_index.store(index.0, Ordering::Release);
+        self.checkpointed.notify_one();
+    }
+
+    /// Counts applied bytes of log; true once when it is time for a checkpoint.
+    pub(crate) fn count_log_bytes(&self, bytes: u64) -> bool {
+        let before = self.log_bytes.fetch_add(bytes, Ordering::Relaxed);
+        let max = self.options.checkpoint_bytes;
+        before < max && before + bytes >= max
+    }
+
+    pub(crate) fn reset_log_bytes(&self) {
+        self.log_bytes.store(0, Ordering::Relaxed);
+    }
+
+    pub(crate) fn stop(&self) {
+        self.stop.send_replace(true);
+        self.links.lock().close_all(&ServiceError::Unavailable("the replica is shutting down".into()));
+    }
+
+    pub(crate) async fn stopped(&self) {
+        // The sender lives in `self`: the wait cannot fail.
+        let _ = self.stop.subscribe().wait_for(|stop| *stop).await;
+    }
+
+    pub(crate) fn status(&self) -> TreeStoreStatus {
+        let state = self.state.read();
+        let (_, watch_count, _) = self.links.lock().sizes();
+        TreeStoreStatus {
+            id: self.options.id,
+            applied_index: state.index(),
+            zxid: state.zxid(),
+            digest: state.digest(),
+            checkpoint_index: self.checkpoint_index(),
+            znode_count: state.znode_count(),
+            session_count: state.sessions().count() as u64,
+            ephemeral_count: state.ephemeral_count(),
+            watch_count: watch_count as u64,
+            data_bytes: state.data_bytes(),
+            serving: self.is_caught_up() && self.fault().is_none(),
+        }
+    }
+}
+
+fn wake(queues: &mut Vec<Arc<LinkQueue>>) {
+    for queue in queues.drain(..) {
+        queue.wake();
+    }
+}

@@ -1,0 +1,59 @@
+//! Rebuilding a replica for which the log begins too late.
+
+use std::sync::Arc;
+
+use futures::StreamExt;
+use futures::future::join_all;
+use menagerie_proto::tree_store::TreeStore;
+use menagerie_types::LogIndex;
+use tracing::{error, info, warn};
+
+use super::Context;
+use crate::TreeStoreError;
+
+/// Takes the state of a peer that is further than this replica. False if no peer gave one.
+pub(super) async fn run(context: &Context, first: LogIndex) -> bool {
+    let applied = context.replica.state.read().index();
+    let sources = sources(context, first).await;
+    if sources.is_empty() {
+        let peers = context.peers.len();
+        error!(%applied, %first, peers, "the log begins after what this replica has, and no peer offers a checkpoint");
+    }
+    for peer in sources {
+        info!(%applied, %first, "the log begins too late, fetching a checkpoint from a peer");
+        match fetch(context, &peer).await {
+            Ok(index) => {
+                info!(%index, "bootstrapped");
+                return true;
+            }
+            Err(error) => warn!(%error, "could not bootstrap from a peer"),
+        }
+    }
+    false
+}
+
+/// Peers from which the log goes on without a gap, the furthest first.
+async fn sources(context: &Context, first: LogIndex) -> Vec<Arc<dyn TreeStore>> {
+    let statuses = join_all(context.peers.iter().map(|peer| peer.status())).await;
+    let mut able: Vec<_> = statuses
+        .into_iter()
+        .zip(&context.peers)
+        .filter_map(|(status, peer)| Some((status.ok()?.applied_index, peer)))
+        .filter(|(applied, _)| applied.next() >= first)
+        .collect();
+    able.sort_by_key(|(applied, _)| std::cmp::Reverse(*applied));
+    able.into_iter().map(|(_, peer)| Arc::clone(peer)).collect()
+}
+
+async fn fetch(context: &Context, peer: &Arc<dyn TreeStore>) -> Result<LogIndex, TreeStoreError> {
+    let mut stream = peer.fetch_checkpoint().await.map_err(TreeStoreError::Peer)?;
+    let (pieces, outcome) = context.checkpointer.install()?;
+    while let Some(piece) = stream.next().await {
+        if pieces.send(piece.map_err(TreeStoreError::Peer)?).await.is_err() {
+            break;
+        }
+    }
+    // The end of the stream; whether it was whole is seen at the other end.
+    drop(pieces);
+    outcome.await.map_err(|_| TreeStoreError::Stopping)?
+}

@@ -1,0 +1,134 @@
+//! Following the log: every committed entry is applied, in order, once.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures::StreamExt;
+use futures::future::join_all;
+use menagerie_link::Backoff;
+use menagerie_proto::ServiceError;
+use menagerie_proto::consensus::{Tail, TailBatch};
+use menagerie_proto::tree_store::LinkQueue;
+use menagerie_types::LogIndex;
+use tracing::{debug, info, warn};
+
+use super::{Context, bootstrap};
+
+const RETRY_MIN: Duration = Duration::from_millis(20);
+const RETRY_MAX: Duration = Duration::from_secs(1);
+/// How long the loop applies before other tasks of the thread get their turn.
+const TURN: Duration = Duration::from_millis(2);
+/// A tail that is silent for this long is held against what the other members say.
+const SILENCE: Duration = Duration::from_secs(3);
+const PROGRESS_INTERVAL: Duration = Duration::from_secs(5);
+
+/// Tails one member after the other, for as long as each of them delivers. Ends only when the replica has failed.
+pub(super) async fn run(context: &Context) {
+    let mut backoff = Backoff::new(RETRY_MIN, RETRY_MAX);
+    let mut attempt = 0;
+    while context.replica.fault().is_none() {
+        let from = context.replica.state.read().index().next();
+        match context.ensemble.tail(from, attempt).await {
+            Ok(tail) => {
+                let end = drain(context, tail, &mut backoff).await;
+                debug!(%end, "tail ended");
+            }
+            Err(ServiceError::Truncated { first }) => {
+                if bootstrap::run(context, first).await {
+                    backoff.reset();
+                    continue;
+                }
+            }
+            Err(error) => debug!(%error, %from, "no tail"),
+        }
+        attempt += 1;
+        backoff.pause().await;
+    }
+}
+
+/// Applies what a tail delivers until it ends, or until others are further and it is silent.
+async fn drain(context: &Context, mut tail: Tail, backoff: &mut Backoff) -> ServiceError {
+    let mut applier = Applier::new(context);
+    loop {
+        match tokio::time::timeout(SILENCE, tail.next()).await {
+            Ok(Some(Ok(batch))) => {
+                backoff.reset();
+                if !applier.apply(batch).await {
+                    return ServiceError::Internal("an entry could not be applied".into());
+                }
+            }
+            Ok(Some(Err(error))) => return error,
+            Ok(None) => return ServiceError::Unavailable("the tail ended".into()),
+            Err(_) => {
+                if others_are_further(context).await {
+                    return ServiceError::Unavailable("other members have committed more".into());
+                }
+            }
+        }
+    }
+}
+
+/// Applies batches and gives way to other tasks in between.
+struct Applier<'a> {
+    context: &'a Context,
+    queues: Vec<Arc<LinkQueue>>,
+    turn_began: Instant,
+    reported: Instant,
+}
+
+impl<'a> Applier<'a> {
+    fn new(context: &'a Context) -> Self {
+        let now = Instant::now();
+        Self { context, queues: Vec::new(), turn_began: now, reported: now }
+    }
+
+    /// False if the replica cannot go on.
+    async fn apply(&mut self, batch: TailBatch) -> bool {
+        let replica = &self.context.replica;
+        let mut applied = LogIndex(0);
+        self.turn_began = Instant::now();
+        for entry in batch.entries {
+            if let Err(error) = replica.apply(&entry, &mut self.queues) {
+                replica.fail(error.to_string());
+                return false;
+            }
+            applied = entry.index;
+            if replica.count_log_bytes(entry.chunks.iter().map(|chunk| chunk.len() as u64).sum()) {
+                self.context.checkpointer.checkpoint_soon();
+            }
+            if self.turn_began.elapsed() > TURN {
+                self.report(applied, batch.commit_index);
+                tokio::task::yield_now().await;
+                self.turn_began = Instant::now();
+            }
+        }
+        if applied >= batch.commit_index {
+            replica.set_caught_up();
+        }
+        true
+    }
+
+    fn report(&mut self, applied: LogIndex, commit: LogIndex) {
+        if !self.context.replica.is_caught_up() && self.reported.elapsed() > PROGRESS_INTERVAL {
+            self.reported = Instant::now();
+            info!(%applied, %commit, "catching up with the log");
+        }
+    }
+}
+
+/// True if some member says that more is committed than this replica has applied: the member that it tails may be cut
+/// off.
+async fn others_are_further(context: &Context) -> bool {
+    let applied = context.replica.state.read().index();
+    let ask = context.ensemble.members().map(|(_, member)| member.status());
+    let further = |status: &_| matches!(status, Ok(s) if further(s, applied));
+    let behind = join_all(ask).await.iter().any(further);
+    if behind {
+        warn!(%applied, "the log's tail is silent although more is committed, asking another member");
+    }
+    behind
+}
+
+fn further(status: &menagerie_proto::consensus::ConsensusStatus, applied: LogIndex) -> bool {
+    status.commit_index > applied
+}

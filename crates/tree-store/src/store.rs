@@ -1,0 +1,82 @@
+//! A replica of the tree in this process.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use futures::StreamExt;
+use futures::stream;
+use menagerie_link::Ensemble;
+use menagerie_proto::ServiceResult;
+use menagerie_proto::tree_store::{CheckpointStream, LinkHello, StoreLink, TreeStore, TreeStoreStatus};
+use tracing::info;
+
+use crate::checkpoint::Checkpointer;
+use crate::link::LocalLink;
+use crate::replica::Replica;
+use crate::run::{self, Context};
+use crate::{TreeStoreError, TreeStoreOptions};
+
+/// A replica that applies the log, answers reads and keeps a checkpoint. Cheap to clone.
+#[derive(Clone)]
+pub struct LocalTreeStore {
+    replica: Arc<Replica>,
+    checkpointer: Checkpointer,
+}
+
+/// Opens the data directory and loads the checkpoint, on a thread of its own.
+///
+/// The future returned applies the log, takes part in the ensemble's housekeeping, and ends after
+/// [`LocalTreeStore::shutdown`]. It must be spawned; in one process with consensus on that runtime, so that a commit
+/// is applied without a thread hand-over. `peers` are the other replicas.
+///
+/// Errors are those of the data directory. A damaged checkpoint is none: it is set aside and rebuilt.
+pub async fn open(
+    options: TreeStoreOptions,
+    ensemble: Ensemble,
+    peers: Vec<Arc<dyn TreeStore>>,
+) -> Result<(LocalTreeStore, impl Future<Output = ()> + Send + 'static), TreeStoreError> {
+    let (replica, checkpointer) = Checkpointer::start(options).await?;
+    let (index, zxid) = {
+        let state = replica.state.read();
+        (state.index(), state.zxid())
+    };
+    info!(replica = %replica.options.id, %index, %zxid, "tree store loaded");
+    let context =
+        Context { replica: Arc::clone(&replica), checkpointer: checkpointer.clone(), ensemble, peers };
+    let task = run::run(context);
+    Ok((LocalTreeStore { replica, checkpointer }, task))
+}
+
+impl LocalTreeStore {
+    /// Ends the links and the apply loop and takes a last checkpoint. Returns when that is on stable storage, with
+    /// the data directory released.
+    pub async fn shutdown(&self) -> Result<(), TreeStoreError> {
+        self.replica.stop();
+        self.checkpointer.stop().await
+    }
+
+    /// Takes a checkpoint now, if anything was applied since the last one. Returns when it is on stable storage.
+    pub async fn checkpoint(&self) -> Result<(), TreeStoreError> {
+        self.checkpointer.checkpoint().await.map(drop)
+    }
+}
+
+#[async_trait]
+impl TreeStore for LocalTreeStore {
+    async fn link(&self, hello: LinkHello) -> ServiceResult<Box<dyn StoreLink>> {
+        self.replica.wait_for(hello.zxid).await?;
+        let (key, queue) = self.replica.open_link(&hello)?;
+        Ok(Box::new(LocalLink { replica: Arc::clone(&self.replica), key, queue }))
+    }
+
+    async fn fetch_checkpoint(&self) -> ServiceResult<CheckpointStream> {
+        self.replica.check_fault()?;
+        let pieces = self.checkpointer.stream()?;
+        Ok(stream::unfold(pieces, |mut pieces| async { Some((pieces.recv().await?, pieces)) }).boxed())
+    }
+
+    async fn status(&self) -> ServiceResult<TreeStoreStatus> {
+        Ok(self.replica.status())
+    }
+}
