@@ -1,1 +1,34 @@
-//! placeholder
+//! Client connections: the ZooKeeper protocol, and the way in for the gRPC API.
+//!
+//! A gateway holds no state that a client would miss. It decodes requests, proposes writes to the log, asks a tree
+//! store for reads, and delivers results and watch events in each session's order. Sessions are the tracker's.
+
+mod api;
+mod four_letter;
+mod listener;
+mod options;
+mod stats;
+mod worker;
+
+use std::sync::Arc;
+
+use menagerie_link::Ensemble;
+use menagerie_proto::session_tracker::SessionTracker;
+use menagerie_proto::tree_store::TreeStore;
+use menagerie_types::NodeId;
+use parking_lot::Mutex;
+
+pub use api::{ApiEvent, ApiHandle, ApiReply};
+pub use listener::{Gateway, GatewayError, start};
+pub use options::GatewayOptions;
+pub use stats::{Facts, Stats};
+
+/// What the workers of a gateway share.
+pub(crate) struct Shared {
+    pub options: Arc<GatewayOptions>,
+    pub stats: Arc<Stats>,
+    pub facts: Arc<Mutex<Facts>>,
+    pub ensemble: Ensemble,
+    pub stores: Vec<Arc<dyn TreeStore>>,
+    pub trackers: Vec<(NodeId, Arc<dyn SessionTracker>)>,
+}

@@ -56,6 +56,15 @@ impl WatchKind {
 pub struct WatchKinds(pub u8);
 
 impl WatchKinds {
+    /// Every kind.
+    pub const ALL: Self = Self(WatchKind::Data as u8 | WatchKind::Exist as u8 | WatchKind::Child as u8);
+
+    /// The kinds in either set.
+    #[must_use]
+    pub fn union(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
     /// Adds `kind`.
     pub fn insert(&mut self, kind: WatchKind) {
         self.0 |= kind as u8;

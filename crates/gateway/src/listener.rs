@@ -1,0 +1,197 @@
+//! Starting and stopping a gateway, and accepting its connections.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use menagerie_link::Ensemble;
+use menagerie_proto::session_tracker::SessionTracker;
+use menagerie_proto::tree_store::TreeStore;
+use menagerie_types::NodeId;
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, watch};
+use tracing::{debug, info, warn};
+
+use crate::api::{ApiHandle, CALLS_MAX};
+use crate::options::GatewayOptions;
+use crate::stats::{Facts, Stats};
+use crate::worker::{self, ACCEPTED_MAX, Intake};
+use crate::{Shared, stats};
+
+const FACTS_INTERVAL: Duration = Duration::from_millis(500);
+
+/// Why a gateway does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum GatewayError {
+    /// The client address cannot be listened on.
+    #[error("cannot listen for ZooKeeper clients on {addr}: {source}")]
+    Listen {
+        /// The address asked for.
+        addr: SocketAddr,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// A worker thread cannot be started.
+    #[error("cannot start a gateway thread: {0}")]
+    Thread(std::io::Error),
+}
+
+/// A running gateway.
+pub struct Gateway {
+    addr: SocketAddr,
+    api: ApiHandle,
+    shared: Arc<Shared>,
+    stop: watch::Sender<bool>,
+    threads: Vec<std::thread::JoinHandle<()>>,
+}
+
+/// Listens, and serves until [`Gateway::stop`]. Must be called on a runtime, which then accepts the connections.
+/// `stores` and the ensemble's members come in order of preference.
+pub fn start(
+    options: GatewayOptions,
+    ensemble: Ensemble,
+    stores: Vec<Arc<dyn TreeStore>>,
+    trackers: Vec<(NodeId, Arc<dyn SessionTracker>)>,
+) -> Result<Gateway, GatewayError> {
+    let requested = options.client_addr;
+    let listener = listen(requested, options.backlog);
+    let listener = listener.map_err(|source| GatewayError::Listen { addr: requested, source })?;
+    let addr = listener.local_addr().map_err(|source| GatewayError::Listen { addr: requested, source })?;
+    let threads = options.threads.max(1);
+    let shared = Arc::new(Shared {
+        options: Arc::new(options),
+        stats: Arc::new(Stats::default()),
+        facts: Arc::default(),
+        ensemble,
+        stores,
+        trackers,
+    });
+    let (stop, stopping) = watch::channel(false);
+    let (mut sockets, mut calls, mut handles) = (Vec::new(), Vec::new(), Vec::new());
+    for n in 0..threads {
+        let (socket_sender, socket_receiver) = mpsc::channel(ACCEPTED_MAX);
+        let (call_sender, call_receiver) = mpsc::channel(CALLS_MAX);
+        sockets.push(socket_sender);
+        calls.push(call_sender);
+        let intake = Intake { sockets: socket_receiver, calls: call_receiver, stopping: stopping.clone() };
+        let shared = Arc::clone(&shared);
+        let thread = std::thread::Builder::new().name(format!("gateway-{n}")).spawn(move || {
+            if let Err(error) = worker::run(&shared, intake) {
+                tracing::error!(%error, "a gateway thread cannot run");
+            }
+        });
+        handles.push(thread.map_err(GatewayError::Thread)?);
+    }
+    tokio::spawn(accept(listener, Arc::clone(&shared), sockets, stopping.clone()));
+    tokio::spawn(refresh_facts(Arc::clone(&shared), stopping));
+    Ok(Gateway { addr, api: ApiHandle::new(calls), shared, stop, threads: handles })
+}
+
+impl Gateway {
+    /// Where ZooKeeper clients connect; the real port when 0 was asked for.
+    pub fn client_addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// The way in for the gRPC API.
+    pub fn api(&self) -> ApiHandle {
+        self.api.clone()
+    }
+
+    /// What the gateway knows of the components behind it.
+    pub fn facts(&self) -> Facts {
+        self.shared.facts.lock().clone()
+    }
+
+    /// Counters.
+    pub fn stats(&self) -> Arc<stats::Stats> {
+        Arc::clone(&self.shared.stats)
+    }
+
+    /// Stops accepting, lets clients move, and waits for the threads (off the runtime).
+    pub async fn stop(self) {
+        let _ = self.stop.send(true);
+        let join = tokio::task::spawn_blocking(move || {
+            for thread in self.threads {
+                let _ = thread.join();
+            }
+        });
+        let _ = join.await;
+        info!("the gateway has let its clients go");
+    }
+}
+
+fn listen(addr: SocketAddr, backlog: i32) -> std::io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&addr.into())?;
+    socket.listen(backlog)?;
+    TcpListener::from_std(socket.into())
+}
+
+/// Deals connections to the workers in turn.
+async fn accept(
+    listener: TcpListener,
+    shared: Arc<Shared>,
+    workers: Vec<mpsc::Sender<(std::net::TcpStream, SocketAddr)>>,
+    mut stopping: watch::Receiver<bool>,
+) {
+    let mut next = 0;
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            _ = stopping.changed() => return,
+        };
+        let (stream, addr) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                // Out of file descriptors, most likely: others may close some.
+                warn!(%error, "cannot accept a connection");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                continue;
+            }
+        };
+        if !shared.stats.try_connect(addr.ip(), shared.options.max_client_cnxns) {
+            warn!(%addr, max = shared.options.max_client_cnxns, "too many connections from this address");
+            continue;
+        }
+        let stream = stream.set_nodelay(true).and_then(|()| stream.into_std());
+        let Ok(stream) = stream else {
+            debug!(%addr, "a connection was gone before it was served");
+            shared.stats.disconnected(addr.ip());
+            continue;
+        };
+        if workers[next % workers.len()].send((stream, addr)).await.is_err() {
+            return;
+        }
+        next += 1;
+    }
+}
+
+/// Keeps what `srvr` tells of the other components up to date.
+async fn refresh_facts(shared: Arc<Shared>, mut stopping: watch::Receiver<bool>) {
+    loop {
+        let mut facts = shared.facts.lock().clone();
+        if shared.options.standalone {
+            facts.mode = "standalone".into();
+        } else if let Some((_, member)) = shared.ensemble.members().next()
+            && let Ok(status) = member.status().await
+        {
+            // ZooKeeper's words: whoever does not lead a quorum follows.
+            facts.mode = if status.state == "leader" { "leader" } else { "follower" }.into();
+        }
+        for store in &shared.stores {
+            if let Ok(status) = store.status().await {
+                facts.znode_count = status.znode_count;
+                break;
+            }
+        }
+        *shared.facts.lock() = facts;
+        tokio::select! {
+            () = tokio::time::sleep(FACTS_INTERVAL) => {}
+            _ = stopping.changed() => return,
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! What a gateway is told.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use menagerie_jute::four_letter::FourLetterWord;
+
+/// Settings of a gateway; [`GatewayOptions::default`] is ZooKeeper's behaviour.
+#[derive(Clone, Debug)]
+pub struct GatewayOptions {
+    /// Where ZooKeeper clients connect. Default 127.0.0.1:2181.
+    pub client_addr: SocketAddr,
+    /// Threads that serve connections, each with a link of its own; connections are dealt round-robin. At least 1;
+    /// default: half of the processors.
+    pub threads: usize,
+    /// Largest frame a client may send (`jute.maxbuffer`). Default 1,048,575 bytes.
+    pub jute_max_buffer: usize,
+    /// Connections from one address (`maxClientCnxns`); 0 for no limit. Default 60.
+    pub max_client_cnxns: usize,
+    /// A connection that has not asked for a session by then is closed. Default 10 s, as ZooKeeper's.
+    pub handshake_timeout: Duration,
+    /// How often heard-of sessions are reported to the tracker; a few times per smallest session timeout.
+    /// Default 400 ms.
+    pub touch_interval: Duration,
+    /// How long an active tracker may be out of reach before its lease is challenged. Default 500 ms.
+    pub challenge_after: Duration,
+    /// Four-letter words that are answered; `srvr` always is.
+    pub four_letter_words: Vec<FourLetterWord>,
+    /// Listen backlog. Default 1,024.
+    pub backlog: i32,
+    /// What `srvr` and `stat` show as the mode when the log has only one voter: `standalone`.
+    pub standalone: bool,
+    /// Commands of one worker that may wait for their results, in bytes, before it stops reading writes.
+    /// Default 64 MiB.
+    pub outstanding_bytes: usize,
+}
+
+impl Default for GatewayOptions {
+    fn default() -> Self {
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        Self {
+            client_addr: SocketAddr::from(([127, 0, 0, 1], 2181)),
+            threads: (processors / 2).max(1),
+            jute_max_buffer: menagerie_jute::frame::LEN_MAX_DEFAULT,
+            max_client_cnxns: 60,
+            handshake_timeout: Duration::from_secs(10),
+            touch_interval: Duration::from_millis(400),
+            challenge_after: Duration::from_millis(500),
+            four_letter_words: vec![
+                FourLetterWord::Srvr,
+                FourLetterWord::Ruok,
+                FourLetterWord::Stat,
+                FourLetterWord::Isro,
+            ],
+            backlog: 1024,
+            standalone: false,
+            outstanding_bytes: 64 * 1024 * 1024,
+        }
+    }
+}

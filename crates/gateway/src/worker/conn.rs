@@ -1,0 +1,157 @@
+//! One client connection as a value: what came in, what goes out, and what it waits for.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::time::Instant;
+
+use bytes::{Bytes, BytesMut};
+use menagerie_types::{SessionId, WatchKinds, Zxid};
+use tokio::sync::Notify;
+
+use super::api::WatchStream;
+
+/// Bytes that may wait to be sent before no more of the connection's requests are taken.
+pub const OUTPUT_SOFT_MAX: usize = 2 * 1024 * 1024;
+/// Bytes that may wait to be sent (watch events come unasked) before the connection is closed.
+pub const OUTPUT_HARD_MAX: usize = 64 * 1024 * 1024;
+/// Writes of one connection that may wait for their results.
+pub const WRITES_MAX: u32 = 4096;
+
+/// Names a connection of one worker for good: a slot, and how often it was used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ConnToken(pub u64);
+
+/// Where a connection stands.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Nothing has been asked yet.
+    Fresh,
+    /// A session was asked for.
+    Connecting(Connecting),
+    /// A session is served.
+    Open,
+    /// The session's end was proposed: its reply is the last.
+    Closing,
+}
+
+/// What the connect request said that the response needs.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Connecting {
+    /// The client must not be served by a server that is behind this.
+    pub last_zxid_seen: Zxid,
+    /// Echoed in kind: absent when absent.
+    pub read_only: Option<bool>,
+}
+
+/// Who is at the other end.
+#[derive(Debug)]
+pub enum Peer {
+    /// A ZooKeeper client.
+    Socket(SocketAddr),
+    /// A watch stream of the gRPC API.
+    Stream,
+}
+
+/// The state of one connection.
+#[derive(Debug)]
+pub struct Conn {
+    /// Its name.
+    pub token: ConnToken,
+    /// Who is at the other end.
+    pub peer: Peer,
+    /// Where it stands.
+    pub phase: Phase,
+    /// The session, once open.
+    pub session: SessionId,
+    /// Its negotiated timeout.
+    pub timeout_ms: u32,
+    /// When the session was established here: as good as a touch at that time.
+    pub established: Instant,
+    /// When the connection was accepted.
+    pub accepted: Instant,
+    /// The caller's identities, encoded for commands.
+    pub auth: Bytes,
+    /// Received and not yet taken.
+    pub input: BytesMut,
+    /// To be sent.
+    pub output: BytesMut,
+    /// Writes proposed whose results have not come.
+    pub writes: u32,
+    /// Reads queued at the replica.
+    pub reads: u32,
+    /// A sync (or another request that nothing may pass) is under way.
+    pub exclusive: bool,
+    /// Watches of this connection.
+    pub watches: HashMap<Rc<str>, WatchKinds>,
+    /// Nothing more is taken from it; what is in `output` is still sent.
+    pub draining: bool,
+    /// To be dropped at once.
+    pub dead: bool,
+    /// Heard from since the last report to the tracker.
+    pub touched: bool,
+    /// Is in the worker's list of connections with something to send.
+    pub dirty: bool,
+    /// Is in the worker's list of connections whose input may go on.
+    pub ready: bool,
+    /// Wakes the task that owns the socket.
+    pub wake: Rc<Notify>,
+    /// What a watch stream watches.
+    pub stream: Option<Box<WatchStream>>,
+    /// Its task has stopped reading until input is taken.
+    pub paused: bool,
+    /// Counters for `stat`.
+    pub received: u64,
+    /// Counters for `stat`.
+    pub sent: u64,
+}
+
+impl Conn {
+    /// A connection just accepted.
+    pub fn new(token: ConnToken, peer: Peer, auth: Bytes, now: Instant) -> Self {
+        Self {
+            token,
+            peer,
+            phase: Phase::Fresh,
+            session: SessionId::NONE,
+            timeout_ms: 0,
+            established: now,
+            accepted: now,
+            auth,
+            input: BytesMut::new(),
+            output: BytesMut::new(),
+            writes: 0,
+            reads: 0,
+            exclusive: false,
+            watches: HashMap::new(),
+            draining: false,
+            dead: false,
+            touched: false,
+            dirty: false,
+            ready: false,
+            wake: Rc::new(Notify::new()),
+            stream: None,
+            paused: false,
+            received: 0,
+            sent: 0,
+        }
+    }
+
+    /// Nothing that was asked is unanswered.
+    pub fn is_idle(&self) -> bool {
+        self.writes == 0 && self.reads == 0 && !self.exclusive
+    }
+
+    /// Drops the connection without another word.
+    pub fn kill(&mut self) {
+        self.dead = true;
+        self.output.clear();
+        self.wake.notify_one();
+    }
+
+    /// Sends what is there and then closes.
+    pub fn drain(&mut self) {
+        self.draining = true;
+        self.wake.notify_one();
+    }
+}

@@ -1,0 +1,279 @@
+//! The state of one worker: connections, what waits for the log and for the replica, who watches what.
+//!
+//! A plain value: bytes, link items and answers of the tracker go in by method calls; bytes to send collect in the
+//! connections, and `dirty` and `ready` say which of them need their socket or their input looked at.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use menagerie_link::Proposer;
+use menagerie_proto::tree_store::{Lease, LinkHello, LinkQueue, StoreLink};
+use menagerie_types::command::Command;
+use menagerie_types::{LogIndex, OpCode, SessionId, WatchKind, WatchKinds, Zxid};
+use parking_lot::Mutex;
+use tokio::sync::{Notify, oneshot};
+
+use super::conn::{Conn, ConnToken, Peer};
+use super::slab::Slab;
+use super::watchers::Watchers;
+use crate::Shared;
+use crate::api::{ApiReply, ApiSession};
+use crate::options::GatewayOptions;
+use crate::stats::{Facts, Stats};
+
+/// Who gets a result or an answer.
+#[derive(Debug)]
+pub enum Target {
+    /// A connection; the reply frame goes into its output.
+    Conn(ConnToken),
+    /// A call of the gRPC API.
+    Api(oneshot::Sender<ApiReply>),
+    /// Nobody: a command of the worker itself.
+    Nobody,
+}
+
+/// A read that the replica has queued, kept so that it can be asked again over another link.
+#[derive(Debug)]
+pub struct PendingRead {
+    pub target: Target,
+    pub op: OpCode,
+    pub session: SessionId,
+    pub xid: i32,
+    pub auth: Bytes,
+    pub body: Box<[u8]>,
+}
+
+impl PendingRead {
+    /// As it is asked.
+    pub fn command(&self) -> Command<'_> {
+        Command { op: self.op, session: self.session, xid: self.xid, auth: &self.auth, body: &self.body }
+    }
+}
+
+/// A sync that waits for its barrier, and then for the replica.
+#[derive(Debug)]
+pub struct PendingSync {
+    pub target: SyncTarget,
+    /// Known once the barrier has been answered.
+    pub index: Option<LogIndex>,
+}
+
+/// Who is told that a sync is done.
+#[derive(Debug)]
+pub enum SyncTarget {
+    /// A connection; xid and path of the reply.
+    Conn(ConnToken, i32, Box<str>),
+    /// A linearizable read of the gRPC API.
+    Api(oneshot::Sender<()>),
+}
+
+/// Who holds a session that this worker owns.
+#[derive(Debug)]
+pub enum Holder {
+    /// A ZooKeeper connection.
+    Conn(ConnToken),
+    /// Calls of the gRPC API.
+    Api(ApiSession),
+}
+
+/// Signals to the worker's tasks; each stands for "look at the state".
+#[derive(Debug, Default)]
+pub struct Signals {
+    /// Requests wait to be flushed to the replica.
+    pub flush_link: Notify,
+    /// Connections have output, or input that can go on.
+    pub serve: Notify,
+    /// Sessions wait to be established.
+    pub establish: Notify,
+    /// Syncs wait for a barrier.
+    pub sync: Notify,
+}
+
+/// See the module.
+pub struct Core {
+    pub options: Arc<GatewayOptions>,
+    pub stats: Arc<Stats>,
+    pub facts: Arc<Mutex<Facts>>,
+    pub signals: std::rc::Rc<Signals>,
+    pub conns: Slab,
+    pub sessions: HashMap<SessionId, Holder>,
+    pub proposer: Proposer,
+    /// Whose results come next, in the order of their numbers.
+    pub outstanding: VecDeque<(Target, Instant)>,
+    pub link: Option<Box<dyn StoreLink>>,
+    pub pending_reads: VecDeque<PendingRead>,
+    pub syncs: Vec<PendingSync>,
+    pub watchers: Watchers,
+    /// The highest zxid delivered over the link: what pings answer with.
+    pub zxid: Zxid,
+    pub lease: Lease,
+    pub establishing: super::sessions::Establishing,
+    /// The time, as of the event being worked on.
+    pub now: Instant,
+    /// All sessions touched until then are confirmed alive.
+    pub confirmed: Instant,
+    /// Watch streams of the API.
+    pub streams: Vec<ConnToken>,
+    /// Identities of callers of the API.
+    pub api_auth: Bytes,
+    /// Connections that wait until less is outstanding.
+    pub throttled: Vec<ConnToken>,
+    pub dirty: Vec<ConnToken>,
+    pub ready: Vec<ConnToken>,
+    /// The log has forgotten this incarnation, or results are lost for good: the worker must start anew.
+    pub lost: bool,
+    /// No new sessions; connections are told to go.
+    pub stopping: bool,
+}
+
+impl Core {
+    /// A worker without connections or link.
+    pub fn new(shared: &Shared, proposer: Proposer, now: Instant) -> Self {
+        Self {
+            options: Arc::clone(&shared.options),
+            stats: Arc::clone(&shared.stats),
+            facts: Arc::clone(&shared.facts),
+            signals: std::rc::Rc::default(),
+            conns: Slab::default(),
+            sessions: HashMap::new(),
+            proposer,
+            outstanding: VecDeque::new(),
+            link: None,
+            pending_reads: VecDeque::new(),
+            syncs: Vec::new(),
+            watchers: Watchers::default(),
+            zxid: Zxid(0),
+            lease: Lease::default(),
+            establishing: super::sessions::Establishing::default(),
+            now,
+            confirmed: now,
+            streams: Vec::new(),
+            api_auth: Bytes::new(),
+            throttled: Vec::new(),
+            dirty: Vec::new(),
+            ready: Vec::new(),
+            lost: false,
+            stopping: false,
+        }
+    }
+
+    /// What the next link must begin with.
+    pub fn hello(&mut self) -> LinkHello {
+        let mut watches = Vec::new();
+        for (path, tokens) in self.watchers.paths() {
+            let watched = tokens.iter().filter_map(|t| self.conns.get_mut(*t)?.watches.get(path).copied());
+            let kinds = watched.fold(WatchKinds::default(), WatchKinds::union);
+            let each = [WatchKind::Data, WatchKind::Exist, WatchKind::Child].into_iter();
+            watches.extend(each.filter(|kind| kinds.contains(*kind)).map(|kind| (kind, path.to_string())));
+        }
+        LinkHello {
+            incarnation: self.proposer.incarnation(),
+            zxid: self.zxid,
+            acked_seq: self.proposer.acked_seq(),
+            watches,
+            follow_sessions: false,
+        }
+    }
+
+    /// Begins to use a new link: what was asked over the old one and not answered is asked again, in order.
+    pub fn relink(&mut self, mut link: Box<dyn StoreLink>) -> Arc<LinkQueue> {
+        let queue = Arc::clone(link.queue());
+        for read in &self.pending_reads {
+            super::reads::ask_again(&mut *link, &read.command());
+        }
+        for sync in &self.syncs {
+            if let Some(index) = sync.index {
+                link.await_applied(index);
+            }
+        }
+        link.flush();
+        self.link = Some(link);
+        self.all_ready();
+        queue
+    }
+
+    /// The link is broken: reads wait until there is another.
+    pub fn unlink(&mut self) {
+        self.link = None;
+    }
+
+    /// Proposes a command; its result goes to `target`.
+    pub fn propose(&mut self, command: &Command<'_>, target: Target) {
+        self.proposer.push(command);
+        self.outstanding.push_back((target, self.now));
+        self.proposer.wake();
+    }
+
+    /// Notes that `conn` has something to send.
+    pub fn mark_dirty(&mut self, conn: &mut Conn) {
+        if !conn.dirty {
+            conn.dirty = true;
+            self.dirty.push(conn.token);
+            self.signals.serve.notify_one();
+        }
+    }
+
+    /// Notes that `conn`'s input may go on.
+    pub fn mark_ready(&mut self, conn: &mut Conn) {
+        if !conn.input.is_empty() && !conn.ready {
+            conn.ready = true;
+            self.ready.push(conn.token);
+            self.signals.serve.notify_one();
+        }
+    }
+
+    /// Lets every connection's input go on.
+    pub fn all_ready(&mut self) {
+        for conn in self.conns.iter_mut().filter(|conn| !conn.input.is_empty() && !conn.ready) {
+            conn.ready = true;
+            self.ready.push(conn.token);
+        }
+        self.signals.serve.notify_one();
+    }
+
+    /// Forgets a connection and what it watched; its session lives on at the tracker.
+    pub fn disconnect(&mut self, token: ConnToken) {
+        let Some(mut conn) = self.conns.take(token) else { return };
+        let link = &mut self.link;
+        self.watchers.remove_all(&mut conn, |path| {
+            if let Some(link) = link {
+                link.unwatch(path, WatchKinds::ALL);
+            }
+        });
+        self.signals.flush_link.notify_one();
+        if matches!(self.sessions.get(&conn.session), Some(Holder::Conn(holder)) if *holder == token) {
+            self.sessions.remove(&conn.session);
+        }
+        if let Peer::Socket(addr) = conn.peer {
+            self.stats.disconnected(addr.ip());
+        }
+        self.conns.remove(token);
+    }
+
+    /// Kills the connection that holds `session`, if there is one here.
+    pub fn kill_session(&mut self, session: SessionId) {
+        match self.sessions.remove(&session) {
+            Some(Holder::Conn(token)) => {
+                if let Some(conn) = self.conns.get_mut(token) {
+                    conn.kill();
+                }
+            }
+            Some(Holder::Api(session)) => session.end(),
+            None => {}
+        }
+    }
+
+    /// Works on one connection, taken out of the worker meanwhile.
+    pub fn with_conn<T>(
+        &mut self,
+        token: ConnToken,
+        work: impl FnOnce(&mut Self, &mut Conn) -> T,
+    ) -> Option<T> {
+        let mut conn = self.conns.take(token)?;
+        let result = work(self, &mut conn);
+        self.conns.put(conn);
+        Some(result)
+    }
+}

@@ -1,0 +1,181 @@
+//! What the replica delivers: results, events, answers, changes of sessions.
+
+use bytes::{Bytes, BytesMut};
+use menagerie_jute::notification;
+use menagerie_proto::tree_store::{LinkItem, SessionEvent};
+use menagerie_types::{ErrorCode, EventType, SessionId, WatchKinds, Zxid};
+use tracing::warn;
+
+use super::conn::{Conn, OUTPUT_HARD_MAX, Peer, Phase};
+use super::core::{Core, Holder, Target};
+use crate::api::{ApiEvent, ApiReply};
+
+/// Offset of the error in a reply frame: length, xid, zxid.
+const ERR_AT: usize = 16;
+const ZXID_AT: usize = 8;
+
+impl Core {
+    /// Takes in one item. Items come in log order; so do their effects.
+    pub fn deliver(&mut self, item: LinkItem) {
+        match item {
+            LinkItem::Start { zxid, owned, .. } => self.link_started(zxid, &owned),
+            LinkItem::Results { first_seq, count, frames } => self.results(first_seq, count, &frames),
+            LinkItem::Refused { expected_seq } => self.refused(expected_seq),
+            LinkItem::Event { zxid, event, path } => self.event(zxid, event, &path),
+            LinkItem::ReadReply { frames, watches, .. } => self.read_replied(&frames, watches),
+            LinkItem::Applied { index, zxid } => {
+                self.note_zxid(Some(zxid));
+                self.synced_up_to(index);
+            }
+            LinkItem::Lease(lease) => {
+                self.lease = lease;
+                self.signals.establish.notify_one();
+            }
+            LinkItem::Session(SessionEvent::Attached(info)) => {
+                if info.owner == self.proposer.incarnation() {
+                    self.attached(info.session);
+                } else {
+                    self.kill_session(info.session);
+                }
+            }
+            LinkItem::Session(SessionEvent::Closed { session, .. }) => self.session_closed(session),
+            LinkItem::Sessions(_) => {}
+        }
+    }
+
+    fn results(&mut self, first_seq: u64, count: u32, frames: &Bytes) {
+        let acked = self.proposer.acked_seq();
+        let mut rest = &frames[..];
+        for seq in first_seq..first_seq + u64::from(count) {
+            let Some(len) = rest.first_chunk::<4>() else { break };
+            let len = 4 + u32::from_be_bytes(*len) as usize;
+            if len < ERR_AT + 4 || rest.len() < len {
+                warn!(seq, "a result from the replica is malformed");
+                break;
+            }
+            let (frame, tail) = rest.split_at(len);
+            rest = tail;
+            if seq > acked {
+                self.result(frame);
+            }
+        }
+        self.proposer.acknowledge(first_seq + u64::from(count) - 1);
+        for token in std::mem::take(&mut self.throttled) {
+            self.with_conn(token, Self::mark_ready);
+        }
+    }
+
+    fn result(&mut self, frame: &[u8]) {
+        let zxid = i64::from_be_bytes(*frame[ZXID_AT..].first_chunk().unwrap_or(&[0; 8]));
+        self.note_zxid(Some(Zxid(zxid)));
+        let Some((target, since)) = self.outstanding.pop_front() else { return };
+        self.stats.answered(self.now.saturating_duration_since(since));
+        match target {
+            Target::Conn(token) => {
+                self.with_conn(token, |core, conn| core.write_answered(conn, frame));
+            }
+            Target::Api(reply) => {
+                let _ = reply.send(ApiReply::from_frame(&Bytes::copy_from_slice(frame)));
+            }
+            Target::Nobody => {}
+        }
+    }
+
+    fn write_answered(&mut self, conn: &mut Conn, frame: &[u8]) {
+        conn.writes -= 1;
+        let err = i32::from_be_bytes(*frame[ERR_AT..].first_chunk().unwrap_or(&[0; 4]));
+        if err == ErrorCode::SessionMoved.code() {
+            // ZooKeeper closes the connection of a moved session without a reply.
+            conn.kill();
+            return;
+        }
+        conn.output.extend_from_slice(frame);
+        if conn.writes == 0 {
+            if conn.phase == Phase::Closing {
+                conn.drain();
+            }
+            self.mark_ready(conn);
+        }
+        self.mark_dirty(conn);
+    }
+
+    /// The state machine misses commands: they are sent again, over a new stream.
+    fn refused(&mut self, expected_seq: u64) {
+        if expected_seq <= self.proposer.acked_seq() {
+            // It has forgotten this incarnation: nothing outstanding can be told apart from a repeat any more.
+            warn!(expected_seq, "the log does not know this gateway any more; its clients must reconnect");
+            self.abandon();
+        } else {
+            self.proposer.send_again();
+        }
+    }
+
+    /// Lets every client go: the outcome of what is outstanding cannot be known.
+    pub fn abandon(&mut self) {
+        self.conns.iter_mut().for_each(Conn::kill);
+        self.sessions.clear();
+        self.outstanding.clear();
+        self.pending_reads.clear();
+        self.lost = true;
+    }
+
+    /// One encoding of the event serves all connections.
+    fn event(&mut self, zxid: Zxid, event: EventType, path: &str) {
+        self.note_zxid(Some(zxid));
+        let fired = WatchKinds::fired_by(event);
+        let mut frame = BytesMut::new();
+        notification(&mut frame, zxid.0, event, path);
+        for token in self.watchers.at(path) {
+            self.with_conn(token, |core, conn| {
+                if core.watchers.fire(conn, path, fired) {
+                    core.notify(conn, &frame, ApiEvent { zxid, event, path: path.into() });
+                }
+            });
+        }
+    }
+
+    fn notify(&mut self, conn: &mut Conn, frame: &[u8], event: ApiEvent) {
+        match &conn.peer {
+            Peer::Socket(_) => {
+                conn.output.extend_from_slice(frame);
+                if conn.output.len() > OUTPUT_HARD_MAX {
+                    conn.kill();
+                }
+            }
+            Peer::Stream => {
+                if !conn.stream.as_mut().is_some_and(|stream| stream.tell(&event)) {
+                    conn.kill();
+                }
+                self.signals.serve.notify_one();
+                return;
+            }
+        }
+        conn.sent += 1;
+        self.stats.sent(1);
+        self.mark_dirty(conn);
+    }
+
+    fn session_closed(&mut self, session: SessionId) {
+        if let Some(Holder::Conn(token)) = self.sessions.get(&session)
+            && let Some(conn) = self.conns.get_mut(*token)
+            && conn.phase == Phase::Closing
+        {
+            // Its own close: the reply follows and is the last.
+            return;
+        }
+        self.kill_session(session);
+    }
+
+    /// Sessions that the replica does not list any more ended or moved while there was no link.
+    fn link_started(&mut self, zxid: Zxid, owned: &[SessionId]) {
+        self.note_zxid(Some(zxid));
+        let owned: std::collections::HashSet<_> = owned.iter().copied().collect();
+        let gone: Vec<_> = self.sessions.keys().filter(|session| !owned.contains(session)).copied().collect();
+        for session in gone {
+            self.session_closed(session);
+        }
+        for session in owned {
+            self.attached(session);
+        }
+    }
+}

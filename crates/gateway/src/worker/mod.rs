@@ -1,0 +1,157 @@
+//! A worker: one thread that serves its share of the connections, with a proposer and a link of its own.
+//!
+//! The state is in [`core`]; what is around it here moves bytes between it and sockets, the log, the replica and the
+//! tracker. Everything runs on one current-thread runtime, so nothing is locked and replies cost no hand-over.
+
+mod api;
+mod conn;
+mod core;
+mod items;
+mod reads;
+mod requests;
+mod sessions;
+mod slab;
+mod socket;
+mod tasks;
+mod watchers;
+
+use std::cell::RefCell;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use menagerie_link::{Proposer, new_incarnation};
+use menagerie_types::Identity;
+use menagerie_types::command::encode_identities;
+use tokio::sync::{mpsc, watch};
+use tokio::task::{JoinSet, LocalSet};
+use tracing::{info, warn};
+
+pub use conn::Peer;
+pub use core::Core;
+
+use self::socket::Sockets;
+use crate::Shared;
+use crate::api::ApiCall;
+
+/// Accepted connections that may wait for a worker.
+pub const ACCEPTED_MAX: usize = 1024;
+/// Connections told to go get this long to take what is in their buffers.
+const DRAIN: Duration = Duration::from_millis(500);
+
+/// What comes to a worker from other threads.
+pub struct Intake {
+    /// Accepted connections.
+    pub sockets: mpsc::Receiver<(std::net::TcpStream, SocketAddr)>,
+    /// Calls of the gRPC API.
+    pub calls: mpsc::Receiver<ApiCall>,
+    /// Turns true when the gateway stops.
+    pub stopping: watch::Receiver<bool>,
+}
+
+/// What the tasks of a worker share.
+#[derive(Clone)]
+pub struct Worker {
+    core: Rc<RefCell<Core>>,
+    sockets: Rc<RefCell<Sockets>>,
+    shared: Arc<Shared>,
+}
+
+/// Runs a worker on the calling thread until the gateway stops.
+pub fn run(shared: &Arc<Shared>, mut intake: Intake) -> std::io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    LocalSet::new().block_on(&runtime, async {
+        while !*intake.stopping.borrow() {
+            serve(shared, &mut intake).await;
+        }
+    });
+    Ok(())
+}
+
+/// One incarnation: until the gateway stops, or the log no longer knows the incarnation.
+async fn serve(shared: &Arc<Shared>, intake: &mut Intake) {
+    let proposer = Proposer::new(new_incarnation());
+    let worker = Worker {
+        core: Rc::new(RefCell::new(Core::new(shared, proposer.clone(), Instant::now()))),
+        sockets: Rc::default(),
+        shared: Arc::clone(shared),
+    };
+    let mut tasks = JoinSet::new();
+    tasks.spawn_local(proposer.run(shared.ensemble.clone()));
+    tasks.spawn_local(worker.clone().serve_signals());
+    tasks.spawn_local(worker.clone().flush_link());
+    tasks.spawn_local(worker.clone().establish());
+    tasks.spawn_local(worker.clone().touch());
+    tasks.spawn_local(worker.clone().sync());
+    let mut link = tasks::link_task(&worker);
+    loop {
+        tokio::select! {
+            Some((stream, addr)) = intake.sockets.recv() => worker.accept(stream, addr, &mut tasks),
+            Some(call) = intake.calls.recv() => {
+                worker.with_core(|core| core.call(call));
+            }
+            () = &mut link => {
+                warn!("starting anew: the outcome of some requests is unknown, their clients reconnect");
+                break;
+            }
+            _ = intake.stopping.changed() => break,
+            Some(_) = tasks.join_next() => {}
+        }
+    }
+    worker.farewell().await;
+}
+
+impl Worker {
+    /// Works on the state, as of now.
+    fn with_core<T>(&self, work: impl FnOnce(&mut Core) -> T) -> T {
+        let mut core = self.core.borrow_mut();
+        core.now = Instant::now();
+        work(&mut core)
+    }
+
+    fn accept(&self, stream: std::net::TcpStream, addr: SocketAddr, tasks: &mut JoinSet<()>) {
+        let stream = match tokio::net::TcpStream::from_std(stream) {
+            Ok(stream) => Rc::new(stream),
+            Err(error) => {
+                warn!(%addr, %error, "cannot use an accepted connection");
+                self.shared.stats.disconnected(addr.ip());
+                return;
+            }
+        };
+        let auth = encode_identities(&[Identity::new("ip", addr.ip().to_string())]);
+        let token = self.with_core(|core| {
+            let now = core.now;
+            core.conns.insert(|token| conn::Conn::new(token, Peer::Socket(addr), auth, now))
+        });
+        self.sockets.borrow_mut().insert(token, Rc::clone(&stream));
+        tasks.spawn_local(self.clone().connection(token, stream));
+    }
+
+    /// Lets all connections go, so that their clients move elsewhere.
+    async fn farewell(&self) {
+        let connections = self.with_core(|core| {
+            core.stopping = true;
+            core.conns.iter_mut().for_each(conn::Conn::drain);
+            core.conns.len()
+        });
+        if connections > 0 {
+            info!(connections, "letting clients go");
+        }
+        let deadline = Instant::now() + DRAIN;
+        while self.with_core(|core| core.conns.iter_mut().any(|c| !c.output.is_empty()))
+            && Instant::now() < deadline
+        {
+            self.flush();
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        self.with_core(|core| {
+            core.conns.iter_mut().for_each(conn::Conn::kill);
+            for conn in core.conns.iter_mut() {
+                if let Peer::Socket(addr) = conn.peer {
+                    core.stats.disconnected(addr.ip());
+                }
+            }
+        });
+    }
+}

@@ -1,0 +1,288 @@
+//! What a connection sends: handshake, four-letter words, requests. A request that must wait stays in the input,
+//! unread: the order of a session's requests is the order of its bytes.
+
+use bytes::{Buf, BytesMut};
+use menagerie_jute::frame::{self, PREFIX_LEN};
+use menagerie_jute::{
+    PathRequest, Reader, RequestHeader, begin_reply, end_reply, error_reply, four_letter, write,
+};
+use menagerie_proto::session_tracker::Attempt;
+use menagerie_types::command::Command;
+use menagerie_types::{ErrorCode, OpCode, Zxid};
+use tracing::debug;
+
+use super::conn::{Conn, ConnToken, Connecting, OUTPUT_SOFT_MAX, Phase, WRITES_MAX};
+use super::core::{Core, PendingSync, SyncTarget, Target};
+use super::reads::Asked;
+use super::sessions::EstablishTarget;
+
+/// What became of a request.
+enum Taken {
+    /// It is on its way, or answered.
+    Yes,
+    /// It must wait for something; it stays in the input.
+    Wait,
+}
+
+impl Core {
+    /// Takes what can be taken of a connection's input.
+    pub fn advance(&mut self, token: ConnToken) {
+        self.with_conn(token, |core, conn| {
+            conn.ready = false;
+            let mut input = std::mem::take(&mut conn.input);
+            let used = core.take_frames(conn, &input);
+            input.advance(used);
+            // An idle connection keeps no buffer.
+            conn.input = if input.is_empty() { BytesMut::new() } else { input };
+        });
+    }
+
+    fn take_frames(&mut self, conn: &mut Conn, input: &[u8]) -> usize {
+        let mut used = 0;
+        loop {
+            let rest = &input[used..];
+            if conn.dead || conn.draining || conn.phase == Phase::Closing {
+                return input.len();
+            }
+            if conn.phase == Phase::Fresh
+                && let Some(word) = rest.first_chunk::<4>()
+                && self.four_letter_word(conn, word)
+            {
+                return input.len();
+            }
+            let len = match frame::peek(rest, self.options.jute_max_buffer) {
+                Ok(Some(len)) => len,
+                Ok(None) => return used,
+                Err(error) => {
+                    debug!(session = %conn.session, %error, "closing the connection");
+                    conn.kill();
+                    return input.len();
+                }
+            };
+            match self.take_frame(conn, &rest[PREFIX_LEN..len]) {
+                Taken::Yes => used += len,
+                Taken::Wait => return used,
+            }
+        }
+    }
+
+    fn take_frame(&mut self, conn: &mut Conn, frame: &[u8]) -> Taken {
+        match conn.phase {
+            Phase::Fresh => self.connect(conn, frame),
+            Phase::Connecting(_) | Phase::Closing => return Taken::Wait,
+            Phase::Open => return self.request(conn, frame),
+        }
+        Taken::Yes
+    }
+
+    fn four_letter_word(&mut self, conn: &mut Conn, first: &[u8; 4]) -> bool {
+        if *first == four_letter::TELNET_CLOSE {
+            conn.kill();
+            return true;
+        }
+        let Some(word) = four_letter::recognise(first) else { return false };
+        let text = crate::four_letter::answer(self, word);
+        conn.output.extend_from_slice(text.as_bytes());
+        conn.drain();
+        self.mark_dirty(conn);
+        true
+    }
+
+    /// The first frame asks for a session.
+    fn connect(&mut self, conn: &mut Conn, frame: &[u8]) {
+        let mut reader = Reader::new(frame);
+        let Ok(request) = menagerie_jute::ConnectRequest::decode(&mut reader) else {
+            debug!("closing a connection that began with garbage");
+            return conn.kill();
+        };
+        if self.stopping {
+            return conn.kill();
+        }
+        let attempt = Attempt {
+            session: request.session_id,
+            password: request.password.unwrap_or_default().to_vec(),
+            timeout_ms: request.timeout_ms,
+        };
+        conn.phase = Phase::Connecting(Connecting {
+            last_zxid_seen: request.last_zxid_seen,
+            read_only: request.read_only,
+        });
+        self.stats.received(1);
+        self.establish(EstablishTarget::Conn(conn.token), attempt);
+    }
+
+    fn request(&mut self, conn: &mut Conn, frame: &[u8]) -> Taken {
+        let mut reader = Reader::new(frame);
+        let Ok(header) = RequestHeader::decode(&mut reader) else {
+            conn.kill();
+            return Taken::Yes;
+        };
+        let body = &frame[RequestHeader::LEN..];
+        conn.touched = true;
+        let taken = match OpCode::from_code(header.op) {
+            Some(OpCode::Ping) => self.ping(conn, header.xid),
+            Some(OpCode::Sync) => self.sync(conn, header.xid, body),
+            Some(OpCode::Auth) => self.auth(conn, header.xid),
+            Some(op) if is_client_write(op) => self.write(conn, op, header.xid, body),
+            Some(op) if is_client_read(op) => self.read(conn, op, header.xid, body),
+            _ => self.unknown(conn, header),
+        };
+        if matches!(taken, Taken::Yes) {
+            conn.received += 1;
+            self.stats.received(1);
+        }
+        taken
+    }
+
+    fn write(&mut self, conn: &mut Conn, op: OpCode, xid: i32, body: &[u8]) -> Taken {
+        // A write may not overtake a read: the read would show it.
+        if conn.reads > 0 || conn.exclusive {
+            return Taken::Wait;
+        }
+        if conn.writes >= WRITES_MAX {
+            return Taken::Wait;
+        }
+        if self.proposer.unacknowledged_bytes() > self.options.outstanding_bytes {
+            self.throttled.push(conn.token);
+            return Taken::Wait;
+        }
+        conn.writes += 1;
+        let auth = conn.auth.clone();
+        self.propose(
+            &Command { op, session: conn.session, xid, auth: &auth, body },
+            Target::Conn(conn.token),
+        );
+        if op == OpCode::CloseSession {
+            conn.phase = Phase::Closing;
+        }
+        Taken::Yes
+    }
+
+    fn read(&mut self, conn: &mut Conn, op: OpCode, xid: i32, body: &[u8]) -> Taken {
+        // A read sees the session's earlier writes, so it waits for them.
+        if conn.writes > 0 || conn.exclusive || conn.output.len() > OUTPUT_SOFT_MAX {
+            return Taken::Wait;
+        }
+        match self.read_for(conn, op, xid, body) {
+            Asked::Taken => Taken::Yes,
+            Asked::NoLink => Taken::Wait,
+        }
+    }
+
+    fn ping(&mut self, conn: &mut Conn, xid: i32) -> Taken {
+        if !conn.is_idle() {
+            return Taken::Wait;
+        }
+        if !self.is_confirmed(conn) {
+            // The client may lose its session before long: it must learn that in time to move.
+            conn.kill();
+            return Taken::Yes;
+        }
+        let mark = begin_reply(&mut conn.output, xid, self.zxid, 0);
+        end_reply(&mut conn.output, mark);
+        self.mark_dirty(conn);
+        Taken::Yes
+    }
+
+    fn sync(&mut self, conn: &mut Conn, xid: i32, body: &[u8]) -> Taken {
+        if !conn.is_idle() {
+            return Taken::Wait;
+        }
+        match PathRequest::decode(&mut Reader::new(body)) {
+            Ok(request) => {
+                conn.exclusive = true;
+                let target = SyncTarget::Conn(conn.token, xid, request.path.into());
+                self.syncs.push(PendingSync { target, index: None });
+                self.signals.sync.notify_one();
+            }
+            Err(_) => {
+                error_reply(&mut conn.output, xid, self.zxid, ErrorCode::MarshallingError);
+                self.mark_dirty(conn);
+            }
+        }
+        Taken::Yes
+    }
+
+    /// No scheme can be presented yet: the connection's address is its only identity.
+    fn auth(&mut self, conn: &mut Conn, xid: i32) -> Taken {
+        if !conn.is_idle() {
+            return Taken::Wait;
+        }
+        error_reply(&mut conn.output, xid, Zxid(0), ErrorCode::AuthFailed);
+        self.mark_dirty(conn);
+        conn.drain();
+        Taken::Yes
+    }
+
+    /// ZooKeeper answers an operation it does not know with zxid -1 and closes the connection; the session stays.
+    fn unknown(&mut self, conn: &mut Conn, header: RequestHeader) -> Taken {
+        if !conn.is_idle() {
+            return Taken::Wait;
+        }
+        debug!(session = %conn.session, op = header.op, "closing a connection that asked for an unknown operation");
+        error_reply(&mut conn.output, header.xid, Zxid(-1), ErrorCode::Unimplemented);
+        self.mark_dirty(conn);
+        conn.drain();
+        Taken::Yes
+    }
+
+    /// Tells everyone whose sync is covered by what the replica has applied.
+    pub fn synced_up_to(&mut self, applied: menagerie_types::LogIndex) {
+        let (done, waiting): (Vec<_>, Vec<_>) = std::mem::take(&mut self.syncs)
+            .into_iter()
+            .partition(|sync| sync.index.is_some_and(|index| index <= applied));
+        self.syncs = waiting;
+        for sync in done {
+            match sync.target {
+                SyncTarget::Conn(token, xid, path) => {
+                    self.with_conn(token, |core, conn| {
+                        conn.exclusive = false;
+                        let mark = begin_reply(&mut conn.output, xid, core.zxid, 0);
+                        write::string(&mut conn.output, Some(&path));
+                        end_reply(&mut conn.output, mark);
+                        core.mark_dirty(conn);
+                        core.mark_ready(conn);
+                    });
+                }
+                SyncTarget::Api(done) => {
+                    let _ = done.send(());
+                }
+            }
+        }
+    }
+}
+
+/// Writes that a client may send. The numbers of Menagerie's own commands are unknown to clients.
+pub fn is_client_write(op: OpCode) -> bool {
+    use OpCode::*;
+    matches!(
+        op,
+        Create
+            | Create2
+            | CreateContainer
+            | CreateTtl
+            | Delete
+            | SetData
+            | SetAcl
+            | Multi
+            | Reconfig
+            | CloseSession
+    )
+}
+
+/// Reads that the replica answers.
+pub fn is_client_read(op: OpCode) -> bool {
+    use OpCode::*;
+    matches!(
+        op,
+        Exists
+            | GetData
+            | GetAcl
+            | GetChildren
+            | GetChildren2
+            | MultiRead
+            | SetWatches
+            | GetEphemerals
+            | GetAllChildrenNumber
+    )
+}

@@ -1,0 +1,226 @@
+//! Sessions of a worker: asking the tracker for them, keeping them alive, letting go of what is not confirmed.
+
+use std::collections::{HashMap, HashSet};
+use std::time::{Duration, Instant};
+
+use menagerie_jute::ConnectResponse;
+use menagerie_proto::session_tracker::{Attempt, Established, Touched};
+use menagerie_types::command::Command;
+use menagerie_types::command::internal::ChallengeLease;
+use menagerie_types::{OpCode, SessionId};
+use tokio::sync::oneshot;
+use tracing::{debug, info};
+
+use super::conn::{Conn, ConnToken, Phase};
+use super::core::{Core, Holder, Target};
+use crate::api::ApiSession;
+
+/// Who asked for a session.
+#[derive(Debug)]
+pub enum EstablishTarget {
+    /// A connection in its handshake.
+    Conn(ConnToken),
+    /// A call of the gRPC API.
+    Api(oneshot::Sender<Option<Established>>),
+}
+
+/// Sessions on their way.
+#[derive(Debug, Default)]
+pub struct Establishing {
+    /// To be asked for with the next call.
+    pub waiting: Vec<(EstablishTarget, Attempt)>,
+    /// Granted by the tracker; the replica has not reached the transaction yet.
+    granted: HashMap<SessionId, (EstablishTarget, Established)>,
+    /// Reached by the replica before the tracker's answer came.
+    attached: HashSet<SessionId>,
+}
+
+impl Core {
+    /// Asks for a session, with the next call to the tracker.
+    pub fn establish(&mut self, target: EstablishTarget, attempt: Attempt) {
+        self.establishing.waiting.push((target, attempt));
+        self.signals.establish.notify_one();
+    }
+
+    /// The tracker's answer to one attempt. A session is served only when the replica has reached its transaction:
+    /// whatever its client has seen before lies below that.
+    pub fn granted(&mut self, target: EstablishTarget, new: bool, answer: Option<Established>) {
+        let Some(established) = answer else { return self.refuse(target) };
+        if !self.is_wanted(&target) {
+            self.discard(established.session, new);
+        } else if self.establishing.attached.remove(&established.session) {
+            self.finish(target, established);
+        } else {
+            self.establishing.granted.insert(established.session, (target, established));
+        }
+    }
+
+    /// The replica has reached the transaction that made or moved a session of this worker.
+    pub fn attached(&mut self, session: SessionId) {
+        if let Some((target, established)) = self.establishing.granted.remove(&session) {
+            self.finish(target, established);
+        } else if !self.sessions.contains_key(&session) {
+            self.establishing.attached.insert(session);
+        }
+    }
+
+    /// No call to the tracker is under way: what is attached and was not granted is nobody's.
+    pub fn establishing_settled(&mut self) {
+        self.establishing.attached.clear();
+    }
+
+    fn is_wanted(&mut self, target: &EstablishTarget) -> bool {
+        match target {
+            EstablishTarget::Conn(token) => self.conns.get_mut(*token).is_some_and(|conn| !conn.dead),
+            EstablishTarget::Api(reply) => !reply.is_closed(),
+        }
+    }
+
+    /// A session that nobody waits for any more would live until it expires.
+    fn discard(&mut self, session: SessionId, new: bool) {
+        if new {
+            let close = Command { op: OpCode::CloseSession, session, xid: 0, auth: &[], body: &[] };
+            self.propose(&close, Target::Nobody);
+        }
+    }
+
+    fn refuse(&mut self, target: EstablishTarget) {
+        match target {
+            EstablishTarget::Conn(token) => {
+                self.with_conn(token, |core, conn| {
+                    if let Phase::Connecting(connecting) = &conn.phase {
+                        ConnectResponse::invalid(connecting.read_only).encode_frame(&mut conn.output);
+                    }
+                    core.mark_dirty(conn);
+                    conn.drain();
+                });
+            }
+            EstablishTarget::Api(reply) => {
+                let _ = reply.send(None);
+            }
+        }
+    }
+
+    fn finish(&mut self, target: EstablishTarget, established: Established) {
+        // A connection here that held the session until now is closed first, as ZooKeeper does.
+        self.kill_session(established.session);
+        match target {
+            EstablishTarget::Conn(token) => {
+                self.with_conn(token, |core, conn| core.open(conn, &established));
+            }
+            EstablishTarget::Api(reply) => {
+                let session = ApiSession::new(established.timeout_ms);
+                self.sessions.insert(established.session, Holder::Api(session));
+                let _ = reply.send(Some(established));
+            }
+        }
+    }
+
+    fn open(&mut self, conn: &mut Conn, established: &Established) {
+        let Phase::Connecting(connecting) = &conn.phase else { return };
+        if connecting.last_zxid_seen > established.zxid {
+            info!(
+                session = %established.session, client_zxid = %connecting.last_zxid_seen, zxid = %established.zxid,
+                "refusing a client that has seen a later zxid than this ensemble's"
+            );
+            return conn.kill();
+        }
+        ConnectResponse {
+            protocol_version: 0,
+            timeout_ms: established.timeout_ms as i32,
+            session_id: established.session,
+            password: established.password,
+            read_only: connecting.read_only.map(|_| false),
+        }
+        .encode_frame(&mut conn.output);
+        conn.phase = Phase::Open;
+        conn.session = established.session;
+        conn.timeout_ms = established.timeout_ms;
+        conn.established = self.now;
+        self.sessions.insert(established.session, Holder::Conn(conn.token));
+        debug!(session = %conn.session, timeout_ms = conn.timeout_ms, "session established");
+        self.mark_dirty(conn);
+        self.mark_ready(conn);
+    }
+
+    /// The sessions heard from since the last report.
+    pub fn take_touched(&mut self) -> Vec<SessionId> {
+        let mut touched = Vec::new();
+        for conn in self.conns.iter_mut().filter(|conn| conn.touched) {
+            conn.touched = false;
+            if conn.phase == Phase::Open {
+                touched.push(conn.session);
+            }
+        }
+        for (session, holder) in &self.sessions {
+            if let Holder::Api(api) = holder
+                && api.take_touched()
+            {
+                touched.push(*session);
+            }
+        }
+        touched
+    }
+
+    /// The report sent at `sent` was confirmed.
+    pub fn touched(&mut self, sent: Instant, touched: &Touched) {
+        self.confirmed = self.confirmed.max(sent);
+        for session in &touched.unknown {
+            self.kill_session(*session);
+        }
+    }
+
+    /// The report did not arrive: the sessions are reported again.
+    pub fn touch_failed(&mut self, sessions: &[SessionId]) {
+        for session in sessions {
+            match self.sessions.get(session) {
+                Some(Holder::Conn(token)) => {
+                    if let Some(conn) = self.conns.get_mut(*token) {
+                        conn.touched = true;
+                    }
+                }
+                Some(Holder::Api(api)) => api.touch(),
+                None => {}
+            }
+        }
+    }
+
+    /// The tracker vouched for the session within the last third of its timeout.
+    pub fn is_confirmed(&self, conn: &Conn) -> bool {
+        let since = self.now.saturating_duration_since(self.confirmed.max(conn.established));
+        since <= Duration::from_millis(u64::from(conn.timeout_ms)) / 3
+    }
+
+    /// Lets go of connections whose sessions nobody vouches for, and of those that never asked for a session.
+    pub fn let_go(&mut self) {
+        let mut gone = Vec::new();
+        for conn in self.conns.iter_mut() {
+            let late = match conn.phase {
+                Phase::Open | Phase::Closing => conn.timeout_ms > 0,
+                Phase::Fresh | Phase::Connecting(_) => {
+                    self.now.saturating_duration_since(conn.accepted) > self.options.handshake_timeout
+                }
+            };
+            if late {
+                gone.push(conn.token);
+            }
+        }
+        for token in gone {
+            self.with_conn(token, |core, conn| {
+                if !matches!(conn.phase, Phase::Open | Phase::Closing) || !core.is_confirmed(conn) {
+                    conn.kill();
+                }
+            });
+        }
+    }
+
+    /// The holder of the lease does not answer: another tracker may take over.
+    pub fn challenge(&mut self) {
+        let Some(holder) = self.lease.holder else { return };
+        info!(tracker = %holder, epoch = self.lease.epoch, "the active session tracker is out of reach: challenging its lease");
+        let body = ChallengeLease { epoch: self.lease.epoch }.encode();
+        let challenge =
+            Command { op: OpCode::ChallengeLease, session: SessionId::NONE, xid: 0, auth: &[], body: &body };
+        self.propose(&challenge, Target::Nobody);
+    }
+}

@@ -1,0 +1,258 @@
+//! The tasks of a worker that talk to the other components.
+
+use std::cell::Cell;
+use std::future::Future;
+use std::pin::Pin;
+use std::time::{Duration, Instant};
+
+use menagerie_link::{Backoff, open_link};
+use menagerie_proto::ServiceError;
+use menagerie_proto::tree_store::StoreLink;
+use tracing::{debug, info, warn};
+
+use super::Worker;
+use super::core::{PendingSync, SyncTarget};
+use super::sessions::EstablishTarget;
+
+const RETRY_MIN: Duration = Duration::from_millis(10);
+const RETRY_MAX: Duration = Duration::from_millis(250);
+/// Attempts for sessions sent to the tracker in one call.
+const ATTEMPTS_MAX: usize = 2048;
+/// How long a barrier is looked for before the look starts over.
+const BARRIER_DEADLINE: Duration = Duration::from_secs(10);
+
+/// Keeps a link to a replica; ends only when the worker must start anew.
+pub fn link_task(worker: &Worker) -> Pin<Box<dyn Future<Output = ()>>> {
+    Box::pin(worker.clone().link())
+}
+
+impl Worker {
+    async fn link(self) {
+        let mut backoff = Backoff::new(RETRY_MIN, RETRY_MAX);
+        let mut preferred = 0;
+        loop {
+            let hello = self.with_core(|core| core.hello());
+            match open_link(&self.shared.stores, preferred, &hello).await {
+                Ok((at, link)) => {
+                    backoff.reset();
+                    info!(store = at, incarnation = %hello.incarnation, "linked to a tree store");
+                    let error = self.follow(link).await;
+                    if self.with_core(|core| {
+                        core.unlink();
+                        core.lost
+                    }) {
+                        return;
+                    }
+                    warn!(store = at, %error, "the link to the tree store broke");
+                    preferred = at + 1;
+                }
+                Err(ServiceError::HistoryGone(why)) => {
+                    warn!(%why, "no tree store can say what became of the outstanding requests");
+                    self.with_core(|core| core.abandon());
+                    return;
+                }
+                Err(error) => {
+                    debug!(%error, "no tree store to link to");
+                    backoff.pause().await;
+                }
+            }
+        }
+    }
+
+    /// Takes what the replica delivers, until the link breaks.
+    async fn follow(&self, link: Box<dyn StoreLink>) -> ServiceError {
+        let queue = self.with_core(|core| core.relink(link));
+        let mut items = Vec::new();
+        loop {
+            queue.ready().await;
+            if let Err(error) = queue.take(&mut items) {
+                return error;
+            }
+            let lost = self.with_core(|core| {
+                items.drain(..).for_each(|item| core.deliver(item));
+                core.lost
+            });
+            self.flush();
+            self.with_core(|core| core.serve_streams());
+            if lost {
+                return ServiceError::HistoryGone("this incarnation is forgotten".into());
+            }
+        }
+    }
+
+    /// Serves connections that other connections' requests, or the tasks here, have given something to do.
+    pub async fn serve_signals(self) {
+        let signals = self.with_core(|core| std::rc::Rc::clone(&core.signals));
+        loop {
+            signals.serve.notified().await;
+            self.flush();
+            self.with_core(|core| core.serve_streams());
+        }
+    }
+
+    /// Hands reads on to the replica, those of all connections that were ready together.
+    pub async fn flush_link(self) {
+        let signals = self.with_core(|core| std::rc::Rc::clone(&core.signals));
+        loop {
+            signals.flush_link.notified().await;
+            self.with_core(|core| {
+                if let Some(link) = &mut core.link {
+                    link.flush();
+                }
+            });
+        }
+    }
+
+    /// Asks the tracker for the sessions that wait, all in one call.
+    pub async fn establish(self) {
+        let signals = self.with_core(|core| std::rc::Rc::clone(&core.signals));
+        let picker = TrackerPicker::default();
+        let mut backoff = Backoff::new(RETRY_MIN, RETRY_MAX);
+        loop {
+            let batch: Vec<_> = self.with_core(|core| {
+                let count = core.establishing.waiting.len().min(ATTEMPTS_MAX);
+                core.establishing.waiting.drain(..count).collect()
+            });
+            if batch.is_empty() {
+                self.with_core(|core| core.establishing_settled());
+                signals.establish.notified().await;
+                continue;
+            }
+            let attempts: Vec<_> = batch.iter().map(|(_, attempt)| attempt.clone()).collect();
+            let at = picker.pick(&self);
+            let owner = self.with_core(|core| core.proposer.incarnation());
+            let answer = match self.shared.trackers.get(at) {
+                Some((_, tracker)) => tracker.establish(owner, attempts).await,
+                None => Err(ServiceError::Unavailable("no session tracker is known".into())),
+            };
+            match answer {
+                Ok(answers) => {
+                    backoff.reset();
+                    picker.answered();
+                    self.with_core(|core| {
+                        for ((target, attempt), answer) in batch.into_iter().zip(answers) {
+                            core.granted(target, attempt.session.0 == 0, answer);
+                        }
+                    });
+                    self.flush();
+                }
+                Err(error) => {
+                    debug!(%error, "no session tracker takes sessions now");
+                    picker.failed(&self, at, &error);
+                    self.with_core(|core| {
+                        let wanted = batch.into_iter().filter(|(target, _)| match target {
+                            EstablishTarget::Conn(_) => true,
+                            EstablishTarget::Api(reply) => !reply.is_closed(),
+                        });
+                        let later = std::mem::take(&mut core.establishing.waiting);
+                        core.establishing.waiting = wanted.chain(later).collect();
+                    });
+                    backoff.pause().await;
+                }
+            }
+        }
+    }
+
+    /// Reports touched sessions, and lets go of connections that no report has vouched for.
+    pub async fn touch(self) {
+        let picker = TrackerPicker::default();
+        let interval = self.shared.options.touch_interval;
+        loop {
+            let (sessions, owner, sent) =
+                self.with_core(|core| (core.take_touched(), core.proposer.incarnation(), core.now));
+            let at = picker.pick(&self);
+            let answer = match self.shared.trackers.get(at) {
+                Some((_, tracker)) => tracker.touch(owner, sessions.clone()).await,
+                None => Err(ServiceError::Unavailable("no session tracker is known".into())),
+            };
+            let pause = match answer {
+                Ok(touched) => {
+                    picker.answered();
+                    self.with_core(|core| core.touched(sent, &touched));
+                    interval
+                }
+                Err(error) => {
+                    debug!(%error, "touched sessions are not confirmed");
+                    picker.failed(&self, at, &error);
+                    self.with_core(|core| core.touch_failed(&sessions));
+                    interval / 8
+                }
+            };
+            self.with_core(|core| core.let_go());
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    /// Gets barriers for syncs; those that come while one is under way share the next.
+    pub async fn sync(self) {
+        let signals = self.with_core(|core| std::rc::Rc::clone(&core.signals));
+        loop {
+            signals.sync.notified().await;
+            let waiting: Vec<PendingSync> = self.with_core(|core| {
+                let (with, without) =
+                    std::mem::take(&mut core.syncs).into_iter().partition(|s| s.index.is_some());
+                core.syncs = with;
+                without
+            });
+            let waiting: Vec<_> = waiting.into_iter().filter(|sync| is_wanted(&sync.target)).collect();
+            if waiting.is_empty() {
+                continue;
+            }
+            let barrier = self.shared.ensemble.barrier(BARRIER_DEADLINE).await;
+            self.with_core(|core| {
+                let index = barrier.as_ref().ok().copied();
+                core.syncs.extend(waiting.into_iter().map(|sync| PendingSync { index, ..sync }));
+                match (index, &mut core.link) {
+                    (Some(index), Some(link)) => {
+                        link.await_applied(index);
+                        link.flush();
+                    }
+                    (Some(_), None) => {}
+                    (None, _) => core.signals.sync.notify_one(),
+                }
+            });
+        }
+    }
+}
+
+fn is_wanted(target: &SyncTarget) -> bool {
+    match target {
+        SyncTarget::Conn(..) => true,
+        SyncTarget::Api(done) => !done.is_closed(),
+    }
+}
+
+/// Finds the active tracker: the holder of the lease, as far as the log has told, else each in turn.
+#[derive(Default)]
+struct TrackerPicker {
+    next: Cell<usize>,
+    silent_since: Cell<Option<Instant>>,
+}
+
+impl TrackerPicker {
+    fn pick(&self, worker: &Worker) -> usize {
+        let trackers = &worker.shared.trackers;
+        let holder = worker.with_core(|core| core.lease.holder);
+        let held = holder.and_then(|holder| trackers.iter().position(|(id, _)| *id == holder));
+        held.unwrap_or_else(|| self.next.get() % trackers.len().max(1))
+    }
+
+    fn answered(&self) {
+        self.silent_since.set(None);
+    }
+
+    /// An active tracker that has not answered for a while loses its lease, through the log.
+    fn failed(&self, worker: &Worker, at: usize, error: &ServiceError) {
+        self.next.set(at + 1);
+        if !matches!(error, ServiceError::Unavailable(_) | ServiceError::Deadline) {
+            return self.answered();
+        }
+        let now = Instant::now();
+        let since = self.silent_since.get().unwrap_or(now);
+        self.silent_since.set(Some(since));
+        if now.duration_since(since) >= worker.shared.options.challenge_after {
+            self.silent_since.set(Some(now));
+            worker.with_core(|core| core.challenge());
+        }
+    }
+}
