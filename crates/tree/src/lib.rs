@@ -4,12 +4,19 @@
 //!
 //! No clock, no randomness, no I/O: time comes with the entry, checkpoints are records that a store writes.
 
+mod acl;
+mod apply;
 pub mod checkpoint;
 mod effects;
 mod error;
+mod exactly_once;
 mod lease;
+mod ops;
+mod read;
+mod row_hash;
 mod sessions;
 mod state;
+mod tree;
 
 pub use checkpoint::{CheckpointError, Loader, Meta, Record};
 pub use effects::Effects;

@@ -1,47 +1,67 @@
 //! The replicated state.
 
-use bytes::{Bytes, BytesMut};
-use menagerie_types::command::Command;
-use menagerie_types::{EventType, IncarnationId, LogIndex, NodeId, SessionId, WatchKind, Zxid};
+use std::collections::BTreeMap;
 
-use crate::{ApplyError, Effects, Lease, Loader, Meta, Record, Session};
+use menagerie_types::{IncarnationId, LogIndex, NodeId, SessionId, Zxid};
+
+use crate::checkpoint::{RowChanges, RowKey};
+use crate::exactly_once::Incarnations;
+use crate::lease::{Lease, LeaseState};
+use crate::row_hash::row_hash;
+use crate::sessions::{Session, Sessions};
+use crate::tree::Tree;
 
 /// Everything that the log determines.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct State {
-    index: LogIndex,
+    pub(crate) index: LogIndex,
+    pub(crate) time_ms: i64,
+    pub(crate) zxid: Zxid,
+    pub(crate) tree: Tree,
+    pub(crate) sessions: Sessions,
+    pub(crate) incarnations: Incarnations,
+    pub(crate) lease: LeaseState,
+    pub(crate) replicas: BTreeMap<NodeId, LogIndex>,
+    pub(crate) rows: RowChanges,
+    pub(crate) extended_types: bool,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 impl State {
     /// The state before the first entry: ZooKeeper's special znodes and nothing else.
     pub fn new() -> Self {
-        Self::default()
+        Self::with_tree(Tree::new())
     }
 
-    /// Applies one entry and reports to `effects`.
-    ///
-    /// Indexes must rise; entries without commands may be left out. On an error nothing was changed or reported.
-    pub fn apply_entry<E: Effects>(
-        &mut self,
-        index: LogIndex,
-        _time_ms: i64,
-        _chunks: &[Bytes],
-        _effects: &mut E,
-    ) -> Result<(), ApplyError> {
-        self.index = index;
-        Ok(())
+    /// Not even that, for a loader.
+    pub(crate) fn empty() -> Self {
+        Self::with_tree(Tree::empty())
     }
 
-    /// Answers a read: whole frames are appended to `out`, the reply last, with the zxid of the state.
-    /// Returns the watches to register (empty, without an allocation, when there are none).
-    pub fn read(&self, _read: &Command<'_>, _out: &mut BytesMut) -> Vec<(WatchKind, Box<str>)> {
-        Vec::new()
+    fn with_tree(tree: Tree) -> Self {
+        Self {
+            index: LogIndex(0),
+            time_ms: 0,
+            zxid: Zxid(0),
+            tree,
+            sessions: Sessions::default(),
+            incarnations: Incarnations::default(),
+            lease: LeaseState::default(),
+            replicas: BTreeMap::new(),
+            rows: RowChanges::default(),
+            extended_types: false,
+        }
     }
 
-    /// What has happened to a watch since `since`: it fires now with the event, or (`None`) is to be registered.
-    /// The rules of setWatches (reference 2.14).
-    pub fn missed(&self, _kind: WatchKind, _path: &str, _since: Zxid) -> Option<EventType> {
-        None
+    /// Allows TTL znodes, which is off at first. Must be the same on all replicas from the first entry on, and is not
+    /// part of checkpoints.
+    pub fn set_extended_types(&mut self, on: bool) {
+        self.extended_types = on;
     }
 
     /// Last entry applied.
@@ -51,95 +71,76 @@ impl State {
 
     /// Last transaction applied.
     pub fn zxid(&self) -> Zxid {
-        Zxid(0)
+        self.zxid
     }
 
     /// The log's clock: the time of the last entry, ms since 1970.
     pub fn time_ms(&self) -> i64 {
-        0
+        self.time_ms
     }
 
-    /// Equal on all replicas that have applied the same entries.
+    /// A sum over all znodes and rows; equal on all replicas that have applied the same commands.
     pub fn digest(&self) -> u64 {
-        0
+        let parts =
+            [self.tree.digest(), self.sessions.digest(), self.incarnations.digest(), self.lease.digest()];
+        let replicas = self.replicas.iter().map(|(id, checkpoint)| row_hash(b'r', &[id.0, checkpoint.0]));
+        parts.into_iter().chain(replicas).fold(0, u64::wrapping_add)
     }
 
     /// Number of znodes, the root counted once.
     pub fn znode_count(&self) -> u64 {
-        0
+        self.tree.arena.len()
     }
 
     /// Number of ephemeral znodes.
     pub fn ephemeral_count(&self) -> u64 {
-        0
+        self.tree.ephemeral_count()
     }
 
     /// Bytes of paths and data (ZooKeeper's approximate data size).
     pub fn data_bytes(&self) -> u64 {
-        0
+        self.tree.data_bytes()
     }
 
     /// A session.
-    pub fn session(&self, _id: SessionId) -> Option<Session> {
-        None
+    pub fn session(&self, id: SessionId) -> Option<Session> {
+        self.sessions.get(id).copied()
     }
 
     /// All sessions, by id.
     pub fn sessions(&self) -> impl Iterator<Item = (SessionId, Session)> {
-        std::iter::empty()
+        self.sessions.iter()
     }
 
     /// Sessions held by one gateway worker, by id.
-    pub fn owned_by(&self, _owner: IncarnationId) -> impl Iterator<Item = SessionId> {
-        std::iter::empty()
+    pub fn owned_by(&self, owner: IncarnationId) -> impl Iterator<Item = SessionId> {
+        self.sessions.owned_by(owner)
     }
 
     /// The tracker lease.
     pub fn lease(&self) -> Lease {
-        Lease::default()
+        self.lease.lease
     }
 
     /// Number of the last command applied of an incarnation; `None` if it is unknown (or was forgotten).
-    pub fn last_seq(&self, _incarnation: IncarnationId) -> Option<u64> {
-        None
+    pub fn last_seq(&self, incarnation: IncarnationId) -> Option<u64> {
+        self.incarnations.get(incarnation).map(|row| row.last_seq)
     }
 
     /// Registered tree stores with their durable checkpoints, by id.
     pub fn replicas(&self) -> impl Iterator<Item = (NodeId, LogIndex)> {
-        std::iter::empty()
+        self.replicas.iter().map(|(id, checkpoint)| (*id, *checkpoint))
     }
 
     /// The index that durable checkpoints of a majority of the registered replicas cover; 0 for none.
     pub fn safe_truncation(&self) -> LogIndex {
-        LogIndex(0)
+        let mut checkpoints: Vec<_> = self.replicas.values().copied().collect();
+        checkpoints.sort_unstable_by(|a, b| b.cmp(a));
+        checkpoints.get(checkpoints.len() / 2).copied().unwrap_or_default()
     }
 
-    /// Starts a checkpoint of the state as it is now. One that was begun before and not sliced to its end is
-    /// aborted; one that was sliced to its end counts as stored.
-    pub fn begin_checkpoint(&mut self) -> Meta {
-        Meta {
-            index: self.index,
-            time_ms: 0,
-            zxid: Zxid(0),
-            digest: 0,
-            znodes: 0,
-            sessions: 0,
-            incarnations: 0,
-            replicas: 0,
-        }
-    }
-
-    /// Appends up to `max` records that changed between the checkpoint before and the begin of this one, as they were
-    /// at its begin. Returns whether there are more. Entries may be applied between slices.
-    pub fn checkpoint_slice(&mut self, _max: usize, _out: &mut Vec<Record>) -> bool {
-        false
-    }
-
-    /// Gives up the last checkpoint begun, also after its last slice: its records are in the next one again.
-    pub fn abort_checkpoint(&mut self) {}
-
-    /// Rebuilds a state from a checkpoint.
-    pub fn loader() -> Loader {
-        Loader::new()
+    pub(crate) fn set_replica(&mut self, replica: NodeId, checkpoint: LogIndex) {
+        self.replicas.insert(replica, checkpoint);
+        self.rows.mark(RowKey::Replica(replica));
     }
 }

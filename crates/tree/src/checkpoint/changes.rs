@@ -1,0 +1,159 @@
+//! What has changed since the last checkpoint.
+
+use std::collections::BTreeMap;
+
+use hashbrown::HashTable;
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::{Record, record};
+use crate::tree::Tree;
+use crate::tree::arena::Id;
+use crate::tree::znode::Znode;
+
+/// Changed and deleted znodes, of the checkpoint being written and of the next one.
+///
+/// Each begun checkpoint starts a *generation*. A znode's `dirty` mark says in which generation's list its slot
+/// stands, so that a change costs a comparison, and the first one of a generation a push.
+#[derive(Clone, Debug)]
+pub(crate) struct Changes {
+    generation: u32,
+    changed: Vec<Id>,
+    deleted: HashTable<Box<str>>,
+    pending: Option<Pending>,
+}
+
+/// The checkpoint that was begun last; kept after its last slice, for it may still be aborted.
+#[derive(Clone, Debug)]
+struct Pending {
+    changed: Vec<Id>,
+    changed_done: usize,
+    deleted: Vec<Box<str>>,
+    deleted_done: usize,
+    /// Records of znodes that changed after the begin and before their slice.
+    kept: BTreeMap<Id, Record>,
+}
+
+/// Generation 0 marks what has not changed, and a generation has one before it.
+const FIRST_GENERATION: u32 = 2;
+
+fn hash(path: &str) -> u64 {
+    xxh3_64(path.as_bytes())
+}
+
+impl Changes {
+    pub(crate) fn new() -> Self {
+        Self { generation: FIRST_GENERATION, changed: Vec::new(), deleted: HashTable::new(), pending: None }
+    }
+
+    /// With this mark, is the slot in the list of the next checkpoint?
+    pub(crate) fn is_listed(&self, dirty: u32) -> bool {
+        dirty == self.generation
+    }
+
+    /// With this mark, does the checkpoint being written still need the record as it is?
+    pub(crate) fn is_pending(&self, dirty: u32) -> bool {
+        self.pending.is_some() && dirty == self.generation - 1
+    }
+
+    pub(crate) fn keep(&mut self, id: Id, record: Record) {
+        if let Some(pending) = &mut self.pending {
+            pending.kept.insert(id, record);
+        }
+    }
+
+    pub(crate) fn list(&mut self, id: Id, node: &mut Znode) {
+        if node.dirty != self.generation {
+            node.dirty = self.generation;
+            self.changed.push(id);
+        }
+    }
+
+    pub(crate) fn created(&mut self, id: Id, node: &mut Znode, path: &str) {
+        self.list(id, node);
+        node.fresh = if self.restored(path) { 0 } else { self.generation };
+    }
+
+    pub(crate) fn deleted(&mut self, node: &Znode, path: &str) {
+        if node.fresh != self.generation {
+            self.add_deleted(path.into());
+        }
+    }
+
+    fn add_deleted(&mut self, path: Box<str>) {
+        let hash = hash(&path);
+        if self.deleted.find(hash, |other| *other == path).is_none() {
+            self.deleted.insert_unique(hash, path, |path| self::hash(path));
+        }
+    }
+
+    /// Forgets that the path was deleted; returns whether it was.
+    pub(crate) fn restored(&mut self, path: &str) -> bool {
+        if self.deleted.is_empty() {
+            return false;
+        }
+        self.deleted.find_entry(hash(path), |other| **other == *path).map(|entry| entry.remove()).is_ok()
+    }
+}
+
+impl Tree {
+    pub(crate) fn record_of(&self, id: Id) -> Record {
+        let (path, node) = (self.path_of(id), self.get(id));
+        record::znode(&path, node, self.acls.bytes(node.acl))
+    }
+
+    pub(crate) fn begin_checkpoint(&mut self) {
+        let changes = &mut self.changes;
+        changes.generation += 1;
+        changes.pending = Some(Pending {
+            changed: std::mem::take(&mut changes.changed),
+            changed_done: 0,
+            deleted: std::mem::take(&mut changes.deleted).into_iter().collect(),
+            deleted_done: 0,
+            kept: BTreeMap::new(),
+        });
+    }
+
+    /// Is there a checkpoint that was begun and not sliced to its end?
+    pub(crate) fn checkpoint_unfinished(&self) -> bool {
+        self.changes
+            .pending
+            .as_ref()
+            .is_some_and(|p| p.changed_done < p.changed.len() || p.deleted_done < p.deleted.len())
+    }
+
+    /// Appends up to `max` records.
+    pub(crate) fn checkpoint_slice(&mut self, max: usize, out: &mut Vec<Record>) {
+        let Some(mut pending) = self.changes.pending.take() else { return };
+        let end = out.len() + max;
+        while out.len() < end && pending.changed_done < pending.changed.len() {
+            let id = pending.changed[pending.changed_done];
+            pending.changed_done += 1;
+            if let Some(record) = pending.kept.remove(&id) {
+                out.push(record);
+            } else if self.arena.is_live(id) && self.get(id).dirty == self.changes.generation - 1 {
+                out.push(self.record_of(id));
+                self.arena.get_mut(id).dirty = 0;
+            }
+        }
+        while out.len() < end && pending.deleted_done < pending.deleted.len() {
+            out.push((record::znode_key(&pending.deleted[pending.deleted_done]), None));
+            pending.deleted_done += 1;
+        }
+        self.changes.pending = Some(pending);
+    }
+
+    /// Puts the changes of the last checkpoint begun back among those of the next one.
+    pub(crate) fn abort_checkpoint(&mut self) {
+        let Some(pending) = self.changes.pending.take() else { return };
+        for id in pending.changed {
+            self.changes.list(id, self.arena.get_mut(id));
+        }
+        for path in pending.deleted {
+            match self.lookup(&path) {
+                // The store still has the path, so a delete must be told to it.
+                Some(id) => self.arena.get_mut(id).fresh = 0,
+                None => self.changes.add_deleted(path),
+            }
+        }
+    }
+}

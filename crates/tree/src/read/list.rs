@@ -1,0 +1,66 @@
+//! Reads of several znodes: getChildren, getAllChildrenNumber, getEphemerals, multiRead.
+
+use bytes::{BufMut, BytesMut};
+use menagerie_jute::{GetEphemeralsRequest, MultiOp, Reader, multi_ops, multi_reply, write};
+use menagerie_types::command::Command;
+use menagerie_types::{ErrorCode, perms};
+
+use super::Watch;
+use crate::State;
+use crate::tree::arena::Id;
+
+impl State {
+    pub(super) fn get_children(&self, path: &str, auth: &[u8], out: &mut BytesMut) -> Result<Id, ErrorCode> {
+        let id = self.tree.require(path)?;
+        self.tree.authorize(id, auth, perms::READ)?;
+        write::count(out, self.tree.get(id).num_children as usize);
+        for child in self.tree.children(id) {
+            write::buffer(out, Some(child.name.as_bytes()));
+        }
+        Ok(id)
+    }
+
+    pub(super) fn get_all_children_number(
+        &self,
+        path: &str,
+        auth: &[u8],
+        out: &mut BytesMut,
+    ) -> Result<Watch, ErrorCode> {
+        let id = self.tree.require(path)?;
+        self.tree.authorize(id, auth, perms::READ)?;
+        out.put_i32(i32::try_from(self.tree.descendants(id)).unwrap_or(i32::MAX));
+        Ok(None)
+    }
+
+    /// The session's own; a plain prefix, so that `/a` stands for `/ab` too.
+    pub(super) fn get_ephemerals(&self, read: &Command<'_>, out: &mut BytesMut) -> Result<Watch, ErrorCode> {
+        let request = GetEphemeralsRequest::decode(&mut Reader::new(read.body));
+        let prefix = request.map_err(|_| ErrorCode::MarshallingError)?.prefix.unwrap_or_default();
+        let prefix = if prefix.trim().is_empty() { "/" } else { prefix };
+        let paths = self.tree.ephemerals(read.session).map(|id| self.tree.path_of(id));
+        let mut paths: Vec<_> = paths.filter(|path| path.starts_with(prefix)).collect();
+        paths.sort_unstable();
+        write::string_vec(out, &paths);
+        Ok(None)
+    }
+
+    /// Each result for itself: one that fails does not spoil the others.
+    pub(super) fn multi_read(&self, read: &Command<'_>, out: &mut BytesMut) -> Result<Watch, ErrorCode> {
+        for op in multi_ops(read.body) {
+            let (code, op) = op.map_err(|_| ErrorCode::MarshallingError)?;
+            let start = out.len();
+            multi_reply::result_header(out, code);
+            let result = match op {
+                MultiOp::GetData(request) => self.get_data(request.path, read.auth, out),
+                MultiOp::GetChildren(request) => self.get_children(request.path, read.auth, out).map(drop),
+                _ => return Err(ErrorCode::MarshallingError),
+            };
+            if let Err(error) = result {
+                out.truncate(start);
+                multi_reply::error_result(out, error.code());
+            }
+        }
+        multi_reply::end(out);
+        Ok(None)
+    }
+}

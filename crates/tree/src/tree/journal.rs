@@ -1,0 +1,90 @@
+//! Undoing the changes of a multi that failed.
+
+use menagerie_types::Zxid;
+
+use super::Tree;
+use super::arena::Id;
+use super::znode::data_crc;
+
+/// How to take back one change.
+#[derive(Clone, Debug)]
+pub(super) enum Undo {
+    Created {
+        id: Id,
+        parent_cversion: i32,
+        parent_pzxid: Zxid,
+    },
+    /// The znode still stands in the arena.
+    Deleted {
+        id: Id,
+        parent_pzxid: Zxid,
+    },
+    DataSet {
+        id: Id,
+        data: Option<Box<[u8]>>,
+        mzxid: Zxid,
+        mtime: i64,
+        version: i32,
+    },
+}
+
+/// The changes since a multi began.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Journal {
+    pub(super) undo: Vec<Undo>,
+}
+
+impl Tree {
+    /// From here on, changes can be taken back.
+    pub(crate) fn begin(&mut self) {
+        self.journal = Some(Journal::default());
+    }
+
+    /// Keeps the changes since [`Self::begin`].
+    pub(crate) fn commit(&mut self) {
+        for undo in self.journal.take().unwrap_or_default().undo {
+            if let Undo::Deleted { id, .. } = undo {
+                self.free(id);
+            }
+        }
+    }
+
+    /// Takes back the changes since [`Self::begin`].
+    pub(crate) fn rollback(&mut self) {
+        for undo in self.journal.take().unwrap_or_default().undo.into_iter().rev() {
+            match undo {
+                Undo::Created { id, parent_cversion, parent_pzxid } => {
+                    let (path, parent) = (self.path_of(id), self.get(id).parent);
+                    self.detach(id, path.len());
+                    self.changes.deleted(self.arena.get(id), &path);
+                    self.free(id);
+                    self.update(parent, |parent| {
+                        (parent.cversion, parent.pzxid) = (parent_cversion, parent_pzxid);
+                    });
+                }
+                Undo::Deleted { id, parent_pzxid } => {
+                    let (path, parent) = (self.path_of(id), self.get(id).parent);
+                    self.attach(id, path.len());
+                    self.changes.restored(&path);
+                    self.update(parent, |parent| parent.pzxid = parent_pzxid);
+                }
+                Undo::DataSet { id, data, mzxid, mtime, version } => {
+                    self.data_bytes -= self.get(id).data_len() as u64;
+                    self.update(id, |node| {
+                        node.data_crc = data_crc(data.as_deref());
+                        node.data = data;
+                        (node.mzxid, node.mtime, node.version) = (mzxid, mtime, version);
+                    });
+                    self.data_bytes += self.get(id).data_len() as u64;
+                }
+            }
+        }
+    }
+
+    /// Notes a change if it may have to be taken back.
+    pub(super) fn record(&mut self, undo: impl FnOnce() -> Undo) {
+        if let Some(journal) = &mut self.journal {
+            journal.undo.push(undo());
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! The znodes that are always there (reference 2.3).
+
+use menagerie_jute::{AclList, Reader, write};
+use menagerie_types::{Acl, Zxid};
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::Tree;
+use super::arena::NONE;
+use super::name::Name;
+use super::znode::{Znode, data_crc};
+use crate::acl::FixedAcl;
+
+const QUOTA: &str = "/zookeeper/quota";
+const CONFIG: &str = "/zookeeper/config";
+
+/// Can never be deleted.
+pub(crate) fn is_special(path: &str) -> bool {
+    matches!(path, "/" | "/zookeeper" | QUOTA | CONFIG)
+}
+
+impl Tree {
+    /// The special znodes and nothing else.
+    pub(crate) fn new() -> Self {
+        let mut tree = Self::empty();
+        for path in ["/", "/zookeeper", QUOTA] {
+            tree.add_special(path, FixedAcl::stored(&AclList::open()), 0);
+        }
+        let mut encoded = bytes::BytesMut::new();
+        write::acl_vec(&mut encoded, &[Acl::read_only()]);
+        if let Ok(Some(read_only)) = AclList::decode(&mut Reader::new(&encoded)) {
+            tree.add_special(CONFIG, FixedAcl::stored(&read_only), -1);
+        }
+        tree
+    }
+
+    /// These are not counted as created children of their parents, hence the negative cversions.
+    fn add_special(&mut self, path: &str, acl: FixedAcl<'_>, aversion: i32) {
+        let (parent, name) = menagerie_types::path::split(path).unwrap_or(("", ""));
+        let node = Znode {
+            name: Name::new(name),
+            data: Some(Box::default()),
+            path_hash: xxh3_64(path.as_bytes()),
+            czxid: Zxid(0),
+            mzxid: Zxid(0),
+            pzxid: Zxid(0),
+            ctime: 0,
+            mtime: 0,
+            owner: 0,
+            parent: self.lookup(parent).unwrap_or(NONE),
+            first_child: NONE,
+            next: NONE,
+            prev: NONE,
+            num_children: 0,
+            cversion: 0,
+            version: 0,
+            aversion,
+            acl: self.acls.acquire(&acl),
+            data_crc: data_crc(Some(&[])),
+            dirty: 0,
+            fresh: 0,
+        };
+        let id = self.arena.insert(node);
+        self.attach(id, path.len());
+        let node = self.arena.get_mut(id);
+        self.changes.created(id, node, path);
+    }
+}

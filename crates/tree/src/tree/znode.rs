@@ -1,0 +1,124 @@
+//! One znode.
+
+use menagerie_types::{SessionId, Stat, Zxid};
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::arena::Id;
+use super::name::Name;
+use crate::acl::AclId;
+
+/// `ephemeralOwner` of a container.
+pub(crate) const CONTAINER_OWNER: i64 = i64::MIN;
+/// Top byte of a TTL znode's `ephemeralOwner`; the low 40 bits are the TTL in ms.
+const TTL_OWNER: i64 = 0xff << 56;
+/// The longest TTL, in ms.
+pub(crate) const TTL_MAX: i64 = (1 << 40) - 1;
+
+/// A znode and its place among its siblings. Kept small: there are millions of them.
+#[derive(Clone, Debug)]
+pub(crate) struct Znode {
+    pub(crate) name: Name,
+    pub(crate) data: Option<Box<[u8]>>,
+    /// xxh3 of the whole path: the index and the digest need it.
+    pub(crate) path_hash: u64,
+    pub(crate) czxid: Zxid,
+    pub(crate) mzxid: Zxid,
+    pub(crate) pzxid: Zxid,
+    pub(crate) ctime: i64,
+    pub(crate) mtime: i64,
+    /// `ephemeralOwner` as ZooKeeper stores it: a session, 0, or a container's or TTL's encoding.
+    pub(crate) owner: i64,
+    pub(crate) parent: Id,
+    pub(crate) first_child: Id,
+    pub(crate) next: Id,
+    pub(crate) prev: Id,
+    pub(crate) num_children: u32,
+    /// Number of children ever created: not the cversion that clients see.
+    pub(crate) cversion: i32,
+    pub(crate) version: i32,
+    pub(crate) aversion: i32,
+    pub(crate) acl: AclId,
+    pub(crate) data_crc: u32,
+    /// The checkpoint generation in whose list of changed znodes this slot stands, or 0.
+    pub(crate) dirty: u32,
+    /// The generation that the znode was made in, if no earlier checkpoint can hold its path, else 0.
+    pub(crate) fresh: u32,
+}
+
+/// Memory per znode is measured; a field that breaks this needs a reason.
+const _: () = assert!(size_of::<Znode>() == 144);
+
+impl Znode {
+    /// The Stat that clients see.
+    pub(crate) fn stat(&self) -> Stat {
+        Stat {
+            czxid: self.czxid,
+            mzxid: self.mzxid,
+            ctime: self.ctime,
+            mtime: self.mtime,
+            version: self.version,
+            cversion: self.cversion.wrapping_mul(2).wrapping_sub(self.num_children as i32),
+            aversion: self.aversion,
+            ephemeral_owner: self.ephemeral_owner().unwrap_or(SessionId::NONE),
+            data_length: self.data.as_ref().map_or(0, |data| data.len() as i32),
+            num_children: self.num_children as i32,
+            pzxid: self.pzxid,
+        }
+    }
+
+    /// The session that the znode goes with.
+    pub(crate) fn ephemeral_owner(&self) -> Option<SessionId> {
+        let session = SessionId(self.owner);
+        session.is_assignable().then_some(session)
+    }
+
+    /// The time to live, in ms.
+    pub(crate) fn ttl_ms(&self) -> Option<i64> {
+        (self.owner & TTL_OWNER == TTL_OWNER).then_some(self.owner & TTL_MAX)
+    }
+
+    pub(crate) fn data_len(&self) -> usize {
+        self.data.as_ref().map_or(0, |data| data.len())
+    }
+
+    /// Replaces the data, in the old allocation if it has the right size.
+    pub(crate) fn put_data(&mut self, data: Option<&[u8]>) {
+        match (&mut self.data, data) {
+            (Some(old), Some(new)) if old.len() == new.len() => old.copy_from_slice(new),
+            (old, new) => *old = new.map(Into::into),
+        }
+        self.data_crc = data_crc(data);
+    }
+
+    /// What the znode adds to the digest of the state.
+    pub(crate) fn digest(&self, acl_hash: u64) -> u64 {
+        let data_len = self.data.as_ref().map_or(-1, |data| data.len() as i64);
+        let words = [
+            self.path_hash as i64,
+            acl_hash as i64,
+            data_len,
+            self.czxid.0,
+            self.mzxid.0,
+            self.pzxid.0,
+            self.ctime,
+            self.mtime,
+            self.owner,
+            i64::from(self.data_crc) << 32 | i64::from(self.version as u32),
+            i64::from(self.cversion) << 32 | i64::from(self.aversion as u32),
+        ];
+        let mut bytes = [0; 88];
+        for (to, word) in bytes.chunks_exact_mut(8).zip(words) {
+            to.copy_from_slice(&word.to_le_bytes());
+        }
+        xxh3_64(&bytes)
+    }
+}
+
+pub(crate) fn data_crc(data: Option<&[u8]>) -> u32 {
+    data.map_or(0, crc32c::crc32c)
+}
+
+/// `ephemeralOwner` of a TTL znode; `ttl_ms` is within [`TTL_MAX`].
+pub(crate) fn ttl_owner(ttl_ms: i64) -> i64 {
+    TTL_OWNER | ttl_ms
+}
