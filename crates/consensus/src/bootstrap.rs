@@ -1,0 +1,86 @@
+//! The first start of an ensemble.
+//!
+//! The voter with the lowest id founds it, once, when its own log is empty and enough of the others say that
+//! theirs is too: so many that any majority which ever committed something would have been among them. A member
+//! that lost its disk finds a peer with a log and waits for the leader to send it.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use futures::future::join_all;
+use menagerie_proto::channel;
+use menagerie_proto::consensus::{Consensus, ConsensusClient, Member};
+use openraft::BasicNode;
+
+use crate::ConsensusOptions;
+use crate::types::Raft;
+
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
+const RETRY: Duration = Duration::from_millis(200);
+
+/// Founds the ensemble if that is this member's to do. Returns when there is nothing (more) to do.
+pub(crate) async fn run(raft: Raft, options: ConsensusOptions) {
+    if options.voters().min() != Some(options.id.0) {
+        return;
+    }
+    let others: Vec<Member> =
+        options.members.iter().filter(|member| member.voter && member.id != options.id).cloned().collect();
+    while matches!(raft.is_initialized().await, Ok(false)) {
+        match ask(&others).await {
+            Answers::Empty => return found(&raft, &options).await,
+            Answers::Founded => {
+                return tracing::info!("a peer has a log: waiting for the leader to send it");
+            }
+            Answers::TooFew => tokio::time::sleep(RETRY).await,
+        }
+    }
+}
+
+enum Answers {
+    /// No ensemble can exist.
+    Empty,
+    /// An ensemble exists.
+    Founded,
+    TooFew,
+}
+
+async fn ask(others: &[Member]) -> Answers {
+    let answers = join_all(others.iter().map(is_empty)).await;
+    if answers.contains(&Some(false)) {
+        return Answers::Founded;
+    }
+    let empty = answers.iter().flatten().count();
+    let enough = if others.is_empty() { 0 } else { others.len() / 2 + 1 };
+    if empty >= enough { Answers::Empty } else { Answers::TooFew }
+}
+
+/// Whether a member has never been part of an ensemble; nothing if it does not say.
+async fn is_empty(member: &Member) -> Option<bool> {
+    let client = ConsensusClient::new(channel::lazy(&member.address).ok()?);
+    let status = tokio::time::timeout(ANSWER_TIMEOUT, client.status()).await.ok()?.ok()?;
+    if status.id != member.id {
+        tracing::warn!(expected = %member.id, found = %status.id, address = member.address, "wrong member answers");
+        return None;
+    }
+    Some(status.last_index.0 == 0 && status.term == 0)
+}
+
+/// All initial voters vote, all other initial members are learners.
+async fn found(raft: &Raft, options: &ConsensusOptions) {
+    let voters: BTreeMap<u64, BasicNode> = options
+        .members
+        .iter()
+        .filter(|member| member.voter)
+        .map(|member| (member.id.0, BasicNode { addr: member.address.clone() }))
+        .collect();
+    match raft.initialize(voters).await {
+        Ok(()) => tracing::info!("ensemble founded"),
+        Err(error) => return tracing::info!(%error, "ensemble not founded"),
+    }
+    for learner in options.members.iter().filter(|member| !member.voter) {
+        let node = BasicNode { addr: learner.address.clone() };
+        if let Err(error) = raft.add_learner(learner.id.0, node, false).await {
+            tracing::warn!(%error, learner = %learner.id, "learner not added");
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! A file system that measures its syncs.
+
+use std::io::{self, IoSlice};
+use std::path::Path;
+use std::time::Instant;
+
+use menagerie_log::{Fs, FsFile};
+
+/// Passes everything on to `F` and times each `fdatasync`.
+pub(crate) struct MeteredFs<F>(pub F);
+
+struct MeteredFile(Box<dyn FsFile>);
+
+impl<F: Fs> Fs for MeteredFs<F> {
+    fn create_dir_all(&self, dir: &Path) -> io::Result<()> {
+        self.0.create_dir_all(dir)
+    }
+
+    fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
+        self.0.list(dir)
+    }
+
+    fn open(&self, path: &Path, create: bool) -> io::Result<Box<dyn FsFile>> {
+        Ok(Box::new(MeteredFile(self.0.open(path, create)?)))
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.0.rename(from, to)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        self.0.remove(path)
+    }
+
+    fn sync_dir(&self, dir: &Path) -> io::Result<()> {
+        self.0.sync_dir(dir)
+    }
+}
+
+impl FsFile for MeteredFile {
+    fn write_vectored_at(&self, bufs: &[IoSlice<'_>], offset: u64) -> io::Result<()> {
+        self.0.write_vectored_at(bufs, offset)
+    }
+
+    fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
+        self.0.read_at(buf, offset)
+    }
+
+    fn len(&self) -> io::Result<u64> {
+        self.0.len()
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        let start = Instant::now();
+        let result = self.0.sync_data();
+        let seconds = start.elapsed().as_secs_f64();
+        metrics::histogram!("menagerie_consensus_fsync_seconds").record(seconds);
+        metrics::histogram!("fsynctime").record(seconds * 1000.0);
+        result
+    }
+
+    fn sync_all(&self) -> io::Result<()> {
+        self.0.sync_all()
+    }
+}
