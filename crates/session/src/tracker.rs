@@ -88,6 +88,8 @@ pub struct Tracker {
     buckets: ExpiryBuckets,
     /// Overdue, not yet proposed.
     due: BTreeSet<SessionId>,
+    /// Until then a predecessor may still confirm touches, so that no deadline counts from before.
+    grace_until_ms: u64,
     /// Proposed, not yet answered.
     expiring: HashSet<SessionId>,
     effects: Vec<Effect>,
@@ -103,6 +105,7 @@ impl Tracker {
             sessions: HashMap::new(),
             buckets: ExpiryBuckets::new(config.tick_ms),
             due: BTreeSet::new(),
+            grace_until_ms: 0,
             expiring: HashSet::new(),
             effects: Vec::new(),
         }
@@ -164,9 +167,9 @@ impl Tracker {
     fn give_full_timeouts(&mut self, now_ms: u64) {
         self.buckets.clear();
         self.due.clear();
-        let grace_ms = u64::from(self.config.lease_ttl_ms.max(self.lease.latest().ttl_ms));
+        self.grace_until_ms = now_ms + u64::from(self.config.lease_ttl_ms.max(self.lease.latest().ttl_ms));
         for session in self.sessions.values().filter(|session| !self.expiring.contains(&session.id)) {
-            self.buckets.touch(session.id, now_ms, u64::from(session.timeout_ms) + grace_ms);
+            self.buckets.touch(session.id, self.grace_until_ms, u64::from(session.timeout_ms));
         }
     }
 
@@ -181,10 +184,11 @@ impl Tracker {
             self.due.remove(id);
         }
         if self.lease.is_held() {
+            let heard_ms = now_ms.max(self.grace_until_ms);
             for (id, session) in &self.sessions {
                 if before.get(id) != Some(session) && !self.expiring.contains(id) {
                     self.due.remove(id);
-                    self.buckets.touch(*id, now_ms, u64::from(session.timeout_ms));
+                    self.buckets.touch(*id, heard_ms, u64::from(session.timeout_ms));
                 }
             }
         }
@@ -214,7 +218,7 @@ impl Tracker {
         }
         if self.lease.is_held() {
             self.due.remove(&id);
-            self.buckets.touch(id, now_ms, u64::from(session.timeout_ms));
+            self.buckets.touch(id, now_ms.max(self.grace_until_ms), u64::from(session.timeout_ms));
         }
         true
     }

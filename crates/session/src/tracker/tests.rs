@@ -74,6 +74,13 @@ fn a_touched_session_outlives_the_others() {
 }
 
 #[test]
+fn a_touch_soon_after_the_takeover_does_not_shorten_the_timeout_given_by_it() {
+    let mut tracker = active();
+    assert!(tracker.touch(100, SessionId(1)));
+    assert_eq!(run(&mut tracker, 100, 5_000), [(2_700, expire(1)), (2_700, expire(2))]);
+}
+
+#[test]
 fn an_expiry_is_proposed_once_and_the_session_no_longer_confirmed() {
     let mut tracker = active();
     assert_eq!(run(&mut tracker, 0, 4_000).len(), 2);
