@@ -90,6 +90,7 @@ impl Core {
             return;
         }
         conn.output.extend_from_slice(frame);
+        conn.sent += 1;
         if conn.writes == 0 {
             if conn.phase == Phase::Closing {
                 conn.drain();

@@ -29,6 +29,8 @@ impl Core {
             ReadOutcome::Answered(watches) => {
                 self.register(conn, watches);
                 self.note_zxid(last_zxid(&conn.output[before..]));
+                conn.sent += 1;
+                self.stats.sent(1);
                 self.mark_dirty(conn);
                 Asked::Taken
             }
@@ -81,6 +83,8 @@ impl Core {
                 let mut unclaimed = Some(watches);
                 self.with_conn(token, |core, conn| {
                     conn.reads -= 1;
+                    conn.sent += 1;
+                    core.stats.sent(1);
                     conn.output.extend_from_slice(frames);
                     core.register(conn, unclaimed.take().unwrap_or_default());
                     core.mark_dirty(conn);

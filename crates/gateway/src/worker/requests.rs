@@ -139,7 +139,7 @@ impl Core {
         if conn.reads > 0 || conn.exclusive {
             return Taken::Wait;
         }
-        if conn.writes >= WRITES_MAX {
+        if conn.writes >= WRITES_MAX || conn.output.len() > OUTPUT_SOFT_MAX {
             return Taken::Wait;
         }
         if self.proposer.unacknowledged_bytes() > self.options.outstanding_bytes {
