@@ -13,6 +13,8 @@ mod sessions;
 mod slab;
 mod socket;
 mod tasks;
+#[cfg(test)]
+mod tests;
 mod watchers;
 
 use std::cell::RefCell;

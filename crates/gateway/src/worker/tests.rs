@@ -1,0 +1,417 @@
+//! The worker's state, driven without sockets: bytes and link items in, bytes out.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::{Bytes, BytesMut};
+use menagerie_jute::{
+    ConnectRequest, PathWatchRequest, Reader, ReplyHeader, RequestHeader, begin_reply, end_reply, frame,
+    notification,
+};
+use menagerie_link::{Ensemble, Proposer};
+use menagerie_proto::ServiceResult;
+use menagerie_proto::consensus::{Consensus, ConsensusStatus, Proposals, Tail};
+use menagerie_proto::session_tracker::Established;
+use menagerie_proto::tree_store::{
+    LinkItem, LinkQueue, ReadOutcome, SessionEvent, SessionInfo, StoreLink, WatchSet,
+};
+use menagerie_types::command::Command;
+use menagerie_types::{
+    ErrorCode, EventType, IncarnationId, LogIndex, NodeId, OpCode, SessionId, WatchKind, WatchKinds, Zxid,
+};
+use parking_lot::Mutex;
+
+use super::conn::{Conn, ConnToken, Peer};
+use super::core::Core;
+use crate::{GatewayOptions, Shared, Stats};
+
+const SESSION: SessionId = SessionId(0x100);
+const ME: IncarnationId = IncarnationId(7);
+
+/// A member that is never asked.
+struct Unasked;
+
+#[async_trait::async_trait]
+impl Consensus for Unasked {
+    async fn propose(&self) -> ServiceResult<Proposals> {
+        unreachable!("the state itself calls nobody")
+    }
+    async fn tail(&self, _: LogIndex) -> ServiceResult<Tail> {
+        unreachable!("the state itself calls nobody")
+    }
+    async fn barrier(&self) -> ServiceResult<LogIndex> {
+        unreachable!("the state itself calls nobody")
+    }
+    async fn truncate(&self, _: LogIndex) -> ServiceResult<LogIndex> {
+        unreachable!("the state itself calls nobody")
+    }
+    async fn status(&self) -> ServiceResult<ConsensusStatus> {
+        unreachable!("the state itself calls nobody")
+    }
+}
+
+/// What a fake replica was asked, and whether it answers at once.
+#[derive(Default)]
+struct Replica {
+    asked: Mutex<Vec<(OpCode, i32)>>,
+    unwatched: Mutex<Vec<String>>,
+    at_once: bool,
+    queue: Arc<LinkQueue>,
+}
+
+struct FakeLink(Arc<Replica>);
+
+impl StoreLink for FakeLink {
+    fn read(&mut self, _: u64, read: &Command<'_>, out: &mut BytesMut) -> ReadOutcome {
+        self.0.asked.lock().push((read.op, read.xid));
+        if !self.0.at_once {
+            return ReadOutcome::Queued;
+        }
+        reply(out, read.xid, 5, 0);
+        let request = PathWatchRequest::decode(&mut Reader::new(read.body)).expect("a path");
+        let watches = if request.watch { vec![(WatchKind::Data, request.path.into())] } else { Vec::new() };
+        ReadOutcome::Answered(watches)
+    }
+    fn unwatch(&mut self, path: &str, _: WatchKinds) {
+        self.0.unwatched.lock().push(path.into());
+    }
+    fn await_applied(&mut self, _: LogIndex) {}
+    fn flush(&mut self) {}
+    fn queue(&self) -> &Arc<LinkQueue> {
+        &self.0.queue
+    }
+}
+
+fn reply(out: &mut BytesMut, xid: i32, zxid: i64, err: i32) {
+    let mark = begin_reply(out, xid, Zxid(zxid), err);
+    end_reply(out, mark);
+}
+
+struct Bench {
+    core: Core,
+    replica: Arc<Replica>,
+    conn: ConnToken,
+}
+
+impl Bench {
+    /// A worker with one open connection, linked to a replica.
+    fn new(at_once: bool) -> Self {
+        let shared = Shared {
+            options: Arc::new(GatewayOptions::default()),
+            stats: Arc::new(Stats::default()),
+            facts: Arc::default(),
+            ensemble: Ensemble::new(vec![(NodeId(1), Arc::new(Unasked) as Arc<dyn Consensus>)]),
+            stores: Vec::new(),
+            trackers: Vec::new(),
+        };
+        let mut core = Core::new(&shared, Proposer::new(ME), Instant::now());
+        let replica = Arc::new(Replica { at_once, ..Replica::default() });
+        core.relink(Box::new(FakeLink(Arc::clone(&replica))));
+        let conn = accept(&mut core);
+        let mut bench = Self { core, replica, conn };
+        bench.handshake(SESSION);
+        bench
+    }
+
+    fn feed(&mut self, bytes: &[u8]) {
+        self.core.conns.get_mut(self.conn).expect("connected").input.extend_from_slice(bytes);
+        self.core.advance(self.conn);
+    }
+
+    fn handshake(&mut self, session: SessionId) {
+        let request = ConnectRequest {
+            protocol_version: 0,
+            last_zxid_seen: Zxid(0),
+            timeout_ms: 30_000,
+            session_id: SessionId(0),
+            password: Some(&[0; 16]),
+            read_only: Some(false),
+        };
+        let mut out = BytesMut::new();
+        let mark = frame::begin(&mut out);
+        request.encode(&mut out);
+        frame::end(&mut out, mark);
+        self.feed(&out);
+        let (target, _) = self.core.establishing.waiting.pop().expect("a session is asked for");
+        let established = Established { session, password: [1; 16], timeout_ms: 30_000, zxid: Zxid(1) };
+        self.core.granted(target, true, Some(established));
+        assert!(self.output().is_empty(), "not before the replica has reached the session");
+        let info = SessionInfo { session, timeout_ms: 30_000, password: [1; 16], owner: ME };
+        self.core.deliver(LinkItem::Session(SessionEvent::Attached(info)));
+        assert!(!self.output().is_empty());
+    }
+
+    fn request(&mut self, op: OpCode, xid: i32) {
+        self.feed(&request(op.code(), xid, false));
+    }
+
+    /// What the connection would send, taken.
+    fn output(&mut self) -> Bytes {
+        let conn = self.core.conns.get_mut(self.conn).expect("connected");
+        conn.output.split().freeze()
+    }
+
+    /// xid and error of each frame the connection would send.
+    fn replies(&mut self) -> Vec<(i32, i32)> {
+        let output = self.output();
+        let mut rest = &output[..];
+        let mut replies = Vec::new();
+        while let Some(len) = frame::peek(rest, usize::MAX).expect("a frame") {
+            let header = ReplyHeader::decode(&mut Reader::new(&rest[4..len])).expect("a header");
+            replies.push((header.xid, header.err));
+            rest = &rest[len..];
+        }
+        replies
+    }
+
+    fn results(&mut self, first_seq: u64, results: &[(i32, i32)]) {
+        let mut frames = BytesMut::new();
+        for (n, (xid, err)) in results.iter().enumerate() {
+            reply(&mut frames, *xid, 10 + n as i64, *err);
+        }
+        let count = results.len() as u32;
+        self.core.deliver(LinkItem::Results { first_seq, count, frames: frames.freeze() });
+        for token in std::mem::take(&mut self.core.ready) {
+            self.core.advance(token);
+        }
+    }
+
+    fn read_reply(&mut self, xid: i32, watches: WatchSet) {
+        let mut frames = BytesMut::new();
+        reply(&mut frames, xid, 20, 0);
+        self.core.deliver(LinkItem::ReadReply { token: 0, frames: frames.freeze(), watches });
+        for token in std::mem::take(&mut self.core.ready) {
+            self.core.advance(token);
+        }
+    }
+
+    fn conn(&mut self) -> &mut Conn {
+        self.core.conns.get_mut(self.conn).expect("connected")
+    }
+}
+
+fn accept(core: &mut Core) -> ConnToken {
+    let now = core.now;
+    let peer = Peer::Socket(([127, 0, 0, 1], 9).into());
+    core.conns.insert(|token| Conn::new(token, peer, Bytes::new(), now))
+}
+
+fn request(op: i32, xid: i32, watch: bool) -> BytesMut {
+    let mut out = BytesMut::new();
+    let mark = frame::begin(&mut out);
+    RequestHeader { xid, op }.encode(&mut out);
+    PathWatchRequest { path: "/a", watch }.encode(&mut out);
+    frame::end(&mut out, mark);
+    out
+}
+
+#[test]
+fn a_read_waits_for_the_writes_before_it() {
+    let mut bench = Bench::new(true);
+    bench.request(OpCode::SetData, 1);
+    bench.request(OpCode::SetData, 2);
+    bench.request(OpCode::GetData, 3);
+    bench.request(OpCode::SetData, 4);
+    assert!(bench.replica.asked.lock().is_empty());
+    bench.results(1, &[(1, 0)]);
+    assert_eq!(bench.replies(), [(1, 0)]);
+    bench.results(2, &[(2, 0)]);
+    assert_eq!(bench.replies(), [(2, 0), (3, 0)]);
+    bench.results(3, &[(4, ErrorCode::NoNode.code())]);
+    assert_eq!(bench.replies(), [(4, ErrorCode::NoNode.code())]);
+}
+
+#[test]
+fn a_write_waits_for_queued_reads_and_a_ping_for_both() {
+    let mut bench = Bench::new(false);
+    bench.request(OpCode::GetData, 1);
+    bench.request(OpCode::SetData, 2);
+    bench.request(OpCode::Ping, -2);
+    assert!(!bench.core.proposer.has_unacknowledged());
+    bench.read_reply(1, Vec::new());
+    assert_eq!(bench.replies(), [(1, 0)]);
+    assert!(bench.core.proposer.has_unacknowledged());
+    bench.results(1, &[(2, 0)]);
+    assert_eq!(bench.replies(), [(2, 0), (-2, 0)]);
+}
+
+#[test]
+fn frames_cut_anywhere_are_the_same_requests() {
+    let whole: Vec<u8> =
+        (1..=3).flat_map(|xid| request(OpCode::GetData.code(), xid, false).to_vec()).collect();
+    for cut in 0..whole.len() {
+        let mut bench = Bench::new(true);
+        bench.feed(&whole[..cut]);
+        bench.feed(&whole[cut..]);
+        assert_eq!(bench.replies(), [(1, 0), (2, 0), (3, 0)], "cut at {cut}");
+    }
+}
+
+#[test]
+fn queued_reads_are_asked_again_over_the_next_link() {
+    let mut bench = Bench::new(false);
+    bench.request(OpCode::GetData, 1);
+    bench.request(OpCode::Exists, 2);
+    bench.core.unlink();
+    let other = Arc::new(Replica::default());
+    bench.core.relink(Box::new(FakeLink(Arc::clone(&other))));
+    assert_eq!(*other.asked.lock(), [(OpCode::GetData, 1), (OpCode::Exists, 2)]);
+    bench.read_reply(1, Vec::new());
+    bench.read_reply(2, Vec::new());
+    assert_eq!(bench.replies(), [(1, 0), (2, 0)]);
+}
+
+#[test]
+fn a_read_without_a_link_waits_for_one() {
+    let mut bench = Bench::new(true);
+    bench.core.unlink();
+    bench.request(OpCode::GetData, 1);
+    assert!(bench.replies().is_empty());
+    let other = Arc::new(Replica { at_once: true, ..Replica::default() });
+    bench.core.relink(Box::new(FakeLink(other)));
+    for token in std::mem::take(&mut bench.core.ready) {
+        bench.core.advance(token);
+    }
+    assert_eq!(bench.replies(), [(1, 0)]);
+}
+
+#[test]
+fn results_delivered_twice_are_answered_once() {
+    let mut bench = Bench::new(true);
+    bench.request(OpCode::SetData, 1);
+    bench.request(OpCode::SetData, 2);
+    bench.results(1, &[(1, 0)]);
+    bench.results(1, &[(1, 0), (2, 0)]);
+    assert_eq!(bench.replies(), [(1, 0), (2, 0)]);
+}
+
+#[test]
+fn a_watch_fires_once_and_before_what_follows() {
+    let mut bench = Bench::new(true);
+    bench.feed(&request(OpCode::GetData.code(), 1, true));
+    assert_eq!(bench.replies(), [(1, 0)]);
+    bench.request(OpCode::SetData, 2);
+    let event = || LinkItem::Event { zxid: Zxid(10), event: EventType::NodeDataChanged, path: "/a".into() };
+    bench.core.deliver(event());
+    bench.core.deliver(event());
+    bench.results(1, &[(2, 0)]);
+    let output = bench.output();
+    let mut expected = BytesMut::new();
+    notification(&mut expected, 10, EventType::NodeDataChanged, "/a");
+    reply(&mut expected, 2, 10, 0);
+    assert_eq!(output, expected);
+}
+
+#[test]
+fn a_watch_of_a_connection_that_went_is_taken_back() {
+    let mut bench = Bench::new(true);
+    bench.feed(&request(OpCode::GetData.code(), 1, true));
+    bench.core.disconnect(bench.conn);
+    assert_eq!(*bench.replica.unwatched.lock(), ["/a"]);
+}
+
+#[test]
+fn a_moved_session_is_closed_without_a_reply() {
+    let mut bench = Bench::new(true);
+    bench.request(OpCode::SetData, 1);
+    bench.results(1, &[(1, ErrorCode::SessionMoved.code())]);
+    assert!(bench.conn().dead && bench.output().is_empty());
+    let mut bench = Bench::new(true);
+    let info =
+        SessionInfo { session: SESSION, timeout_ms: 1, password: [0; 16], owner: IncarnationId(ME.0 + 1) };
+    bench.core.deliver(LinkItem::Session(SessionEvent::Attached(info)));
+    assert!(bench.conn().dead);
+}
+
+#[test]
+fn an_expired_session_loses_its_connection_and_a_closing_one_gets_its_reply() {
+    let closed = || LinkItem::Session(SessionEvent::Closed { session: SESSION, expired: true });
+    let mut bench = Bench::new(true);
+    bench.core.deliver(closed());
+    assert!(bench.conn().dead);
+    let mut bench = Bench::new(true);
+    bench.request(OpCode::CloseSession, 9);
+    bench.request(OpCode::GetData, 10);
+    bench.core.deliver(closed());
+    bench.results(1, &[(9, 0)]);
+    assert!(!bench.conn().dead && bench.conn().draining);
+    assert_eq!(bench.replies(), [(9, 0)]);
+}
+
+#[test]
+fn sessions_that_ended_while_there_was_no_link_are_let_go() {
+    let mut bench = Bench::new(true);
+    bench.core.deliver(LinkItem::Start { index: LogIndex(9), zxid: Zxid(9), owned: vec![SESSION] });
+    assert!(!bench.conn().dead);
+    bench.core.deliver(LinkItem::Start { index: LogIndex(9), zxid: Zxid(9), owned: Vec::new() });
+    assert!(bench.conn().dead);
+}
+
+#[test]
+fn an_unknown_operation_is_answered_in_its_place_and_ends_the_connection() {
+    for op in [10, 1000, OpCode::TrackerLease.code(), OpCode::CreateSession.code(), -7] {
+        let mut bench = Bench::new(true);
+        bench.request(OpCode::SetData, 1);
+        bench.feed(&request(op, 2, false));
+        assert!(bench.replies().is_empty());
+        bench.results(1, &[(1, 0)]);
+        assert_eq!(bench.replies(), [(1, 0), (2, ErrorCode::Unimplemented.code())], "op {op}");
+        assert!(bench.conn().draining);
+    }
+}
+
+#[test]
+fn garbage_ends_the_connection_without_a_word() {
+    for garbage in [&b"GET / HTTP/1.1\r\n"[..], &[0xff; 8], &[0, 0, 0, 2, 1, 2], &[0x7f, 0xff, 0xff, 0xff]] {
+        let mut bench = Bench::new(true);
+        bench.conn = accept(&mut bench.core);
+        bench.feed(garbage);
+        assert!(bench.conn().dead && bench.output().is_empty(), "{garbage:?}");
+    }
+}
+
+#[test]
+fn a_ping_is_answered_only_while_the_tracker_vouches_for_the_session() {
+    let mut bench = Bench::new(true);
+    bench.request(OpCode::Ping, -2);
+    assert_eq!(bench.replies(), [(-2, 0)]);
+    bench.core.now += Duration::from_secs(11);
+    bench.request(OpCode::Ping, -2);
+    assert!(bench.conn().dead);
+}
+
+#[test]
+fn a_client_from_the_future_is_refused() {
+    let mut bench = Bench::new(true);
+    bench.conn = accept(&mut bench.core);
+    let mut out = BytesMut::new();
+    let mark = frame::begin(&mut out);
+    let request = ConnectRequest {
+        protocol_version: 0,
+        last_zxid_seen: Zxid(1000),
+        timeout_ms: 1,
+        session_id: SessionId(0),
+        password: None,
+        read_only: None,
+    };
+    request.encode(&mut out);
+    frame::end(&mut out, mark);
+    bench.feed(&out);
+    let (target, _) = bench.core.establishing.waiting.pop().expect("asked");
+    let session = SessionId(0x101);
+    bench.core.attached(session);
+    let established = Established { session, password: [1; 16], timeout_ms: 4000, zxid: Zxid(2) };
+    bench.core.granted(target, true, Some(established));
+    assert!(bench.conn().dead && bench.output().is_empty());
+}
+
+#[test]
+fn when_results_are_lost_for_good_every_client_is_let_go() {
+    let mut bench = Bench::new(true);
+    bench.request(OpCode::SetData, 1);
+    bench.core.deliver(LinkItem::Refused { expected_seq: 1 });
+    assert!(!bench.conn().dead, "nothing was acknowledged: sending again will do");
+    bench.results(1, &[(1, 0)]);
+    bench.core.deliver(LinkItem::Refused { expected_seq: 1 });
+    assert!(bench.conn().dead && bench.core.lost);
+}
