@@ -19,9 +19,10 @@ run: ## build and start a standalone server on 127.0.0.1:2181, data in ./data
 
 test: test-rust test-e2e ## everything: unit, property and end-to-end tests
 
-# The binary first: the Rust end-to-end tests start it. One test at a time there, for they start whole clusters.
+# The binary first: the Rust end-to-end tests start it. The tests themselves are built with overflow checks and
+# debug assertions.
 test-rust: binary-under-test ## unit and property tests, the dependency arrows, the Rust end-to-end tests
-	$(CARGO) test --locked --workspace --profile test-release
+	$(CARGO) test --locked --workspace
 
 test-e2e: binary-under-test $(VENV)/installed.txt ## kazoo and a raw client against standalone, ensemble and split
 	cd $(E2E) && $(abspath $(VENV))/bin/python -B -m pytest $(PYTEST_ARGS)

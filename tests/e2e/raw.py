@@ -114,10 +114,7 @@ class RawClient:
 
     def connect(self, timeout_ms: int = 30_000, session: Session = NO_SESSION, last_zxid: int = 0) -> Session:
         """Opens a session or comes back to one. A refused session has the timeout 0."""
-        self.send_frame(
-            int32(0) + int64(last_zxid) + int32(timeout_ms) + int64(session.id) + buffer(session.password)
-            + boolean(False)
-        )
+        self.send_frame(connect_body(timeout_ms, session, last_zxid))
         reader = Reader(self.read_frame())
         assert reader.int32() == 0, "protocol version"
         timeout_ms, id_, password = reader.int32(), reader.int64(), reader.buffer()
@@ -201,6 +198,11 @@ class RawClient:
     def set_watches(self, relative_zxid: int, data=(), exist=(), child=()) -> None:
         lists = b"".join(vector(map(string, paths)) for paths in (data, exist, child))
         self.call(SET_WATCHES, int64(relative_zxid) + lists)
+
+
+def connect_body(timeout_ms: int = 30_000, session: Session = NO_SESSION, last_zxid: int = 0) -> bytes:
+    head = int32(0) + int64(last_zxid) + int32(timeout_ms)
+    return head + int64(session.id) + buffer(session.password) + boolean(False)
 
 
 def create_body(path: str | None, data: bytes | None = b"", flags: int = 0, acls=OPEN_ACL) -> bytes:

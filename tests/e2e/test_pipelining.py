@@ -58,10 +58,7 @@ def test_kazoo_gets_ten_thousand_asynchronous_results_in_order(connect, root):
 def test_requests_pipelined_behind_the_handshake_are_served(raw, root):
     client = raw(handshake=False)
     client.send_bytes(
-        wire.buffer(
-            wire.int32(0) + wire.int64(0) + wire.int32(30_000) + wire.int64(0) + wire.buffer(bytes(16))
-            + boolean(False)
-        )
+        wire.buffer(wire.connect_body())
         + wire.buffer(wire.int32(1) + wire.int32(wire.CREATE) + wire.create_body(f"{root}/early"))
     )
     client.read_frame()

@@ -139,7 +139,13 @@ def test_kazoo_is_told_that_its_session_expired(cluster, connect, raw, root):
     states = []
     client.add_listener(states.append)
     id_, password = client.client_id
-    raw(session=Session(id_, password, 10_000)).close_session()
+    # In one piece: kazoo must not come between and take its session back.
+    closer = raw(handshake=False)
+    closer.send_bytes(
+        wire.buffer(wire.connect_body(10_000, Session(id_, password, 10_000)))
+        + wire.buffer(wire.int32(1) + wire.int32(wire.CLOSE_SESSION))
+    )
+    closer.read_to_end()
     eventually(lambda: KazooState.LOST in states, what="kazoo notices the loss")
     eventually(lambda: client.connected and client.client_id[0] != id_, what="a new session")
     assert isinstance(client, KazooClient) and client.exists(root)
