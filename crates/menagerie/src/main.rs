@@ -7,7 +7,9 @@ mod data_dir;
 mod error;
 mod grpc;
 mod listen;
+mod parts;
 mod process;
+mod roles;
 mod suggest;
 mod telemetry;
 mod threads;
@@ -17,6 +19,7 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use cli::{Cli, Refusal};
+use error::{Error, Result};
 
 fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
@@ -35,7 +38,12 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(cli: Cli) -> error::Result<()> {
-    drop(cli);
-    Ok(())
+fn run(cli: Cli) -> Result<()> {
+    telemetry::start_logging(cli.logging()).map_err(|error| Error::config("RUST_LOG", error.to_string()))?;
+    let recorder = telemetry::start_metrics().map_err(|error| Error::component("metrics", error))?;
+    let runtime = threads::main_runtime()?;
+    let outcome = runtime.block_on(roles::run(cli, recorder));
+    // Streams of clients and peers may still be open; nobody waits for them.
+    runtime.shutdown_background();
+    outcome
 }

@@ -30,10 +30,12 @@ pub struct Process {
     /// Asked by health checks and the admin server.
     pub board: Board,
     stop: CancellationToken,
+    /// The others may call until all parts have stopped: a leader that hands over is asked to the end.
+    parts_stopped: CancellationToken,
     fatal: mpsc::Sender<Error>,
     fatal_reports: mpsc::Receiver<Error>,
     recorder: PrometheusHandle,
-    /// In the order in which they are to stop.
+    /// In the order in which they were started.
     stops: Vec<(&'static str, Stop)>,
 }
 
@@ -41,11 +43,16 @@ impl Process {
     /// A process without parts.
     pub fn new(recorder: PrometheusHandle) -> Self {
         let (fatal, fatal_reports) = mpsc::channel(FATAL_QUEUE);
-        let (board, stop) = (Board::new(), CancellationToken::new());
-        Self { board, stop, fatal, fatal_reports, recorder, stops: Vec::new() }
+        let (board, stop, parts_stopped) = (Board::new(), CancellationToken::new(), CancellationToken::new());
+        Self { board, stop, parts_stopped, fatal, fatal_reports, recorder, stops: Vec::new() }
     }
 
-    /// Ends when listeners are to close.
+    /// Ends when the port for other components is to close.
+    pub fn grpc_stop(&self) -> CancellationToken {
+        self.parts_stopped.clone()
+    }
+
+    /// Ends when clients are to go.
     pub fn stop_token(&self) -> CancellationToken {
         self.stop.clone()
     }
@@ -55,7 +62,7 @@ impl Process {
         self.fatal.clone()
     }
 
-    /// Adds something to do when the process stops, after all that was added before.
+    /// Adds something to do when the process stops. What started last stops first.
     pub fn on_stop(&mut self, name: &'static str, stop: impl Future<Output = ()> + Send + 'static) {
         self.stops.push((name, Box::pin(stop)));
     }
@@ -91,13 +98,14 @@ impl Process {
         if tokio::time::timeout(GRACE, stop_all(self.stops)).await.is_err() {
             warn!(grace_seconds = GRACE.as_secs(), "parts were still stopping when the time for it ended");
         }
+        self.parts_stopped.cancel();
         info!("stopped");
         outcome
     }
 }
 
 async fn stop_all(stops: Vec<(&'static str, Stop)>) {
-    for (component, stop) in stops {
+    for (component, stop) in stops.into_iter().rev() {
         stop.await;
         info!(component, "stopped");
     }

@@ -29,11 +29,6 @@ impl Members {
         self.0.iter().map(|(id, address)| (*id, address.as_str()))
     }
 
-    /// The address of `id`.
-    pub fn get(&self, id: NodeId) -> Option<&str> {
-        self.0.get(&id).map(String::as_str)
-    }
-
     /// An error unless `id` is listed; `flag` is the list's name.
     pub(super) fn require(&self, flag: &str, id: NodeId) -> Result<()> {
         if self.0.contains_key(&id) {

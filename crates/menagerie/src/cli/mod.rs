@@ -18,7 +18,6 @@ pub use args::{
 };
 pub use four_letter_words::FourLetterWords;
 pub use members::{Members, Trackers};
-pub use node_name::NodeName;
 
 use crate::error::Result;
 

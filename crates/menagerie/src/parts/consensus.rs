@@ -1,0 +1,91 @@
+//! A member of the log.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use menagerie_consensus::{ConsensusOptions, LocalConsensus, RaftService};
+use menagerie_proto::consensus::{Consensus, ConsensusServer, ConsensusStatus, Member};
+use menagerie_types::NodeId;
+use serde_json::{Value, json};
+use tracing::warn;
+
+use crate::board::{Condition, unknown};
+use crate::error::{Error, Result};
+use crate::grpc::GrpcServer;
+use crate::process::Process;
+use crate::threads::RuntimeThread;
+
+const NAME: &str = "consensus";
+
+/// A member that runs on a thread of its own.
+pub struct ConsensusPart {
+    /// The member.
+    pub local: LocalConsensus,
+    raft: RaftService,
+}
+
+/// Starts member `id` of `members`, with its log in `dir`. It need not have a leader yet.
+pub async fn start(
+    process: &mut Process,
+    thread: &RuntimeThread,
+    (id, members, dir): (NodeId, Vec<Member>, PathBuf),
+) -> Result<ConsensusPart> {
+    let options = ConsensusOptions::new(id, dir, members);
+    let started = thread.run(menagerie_consensus::start(options)).await?;
+    let (local, raft) = started.map_err(|error| Error::component(NAME, error))?;
+    let looked_at = local.clone();
+    process.board.add(NAME, move || look(looked_at.clone()));
+    let (watched, fatal) = (local.clone(), process.fatal());
+    tokio::spawn(async move {
+        let why = watched.ended().await;
+        let advice = "; look at the disk and start this process again; if the log is damaged, rebuild this member from its peers with an empty directory";
+        // Nobody listens any more when the process is stopping anyway.
+        let _ = fatal.send(Error::component(NAME, format!("{why}{advice}"))).await;
+    });
+    let stopped = local.clone();
+    let thread = thread.handle().clone();
+    process.on_stop(NAME, async move {
+        let _ = thread.spawn(async move { stopped.shutdown().await }).await;
+    });
+    Ok(ConsensusPart { local, raft })
+}
+
+impl ConsensusPart {
+    /// Adds this member's services to the port that the other components call.
+    pub fn serve_on(&self, server: GrpcServer) -> GrpcServer {
+        server.with(self.raft.clone()).with(ConsensusServer::service(Arc::new(self.local.clone())))
+    }
+
+    /// Before the member stops, another one leads: clients wait for no election.
+    pub fn hand_over_on_stop(&self, process: &mut Process, thread: &RuntimeThread) {
+        let (local, thread) = (self.local.clone(), thread.handle().clone());
+        process.on_stop("leadership", async move {
+            let transfer = thread.spawn(async move { local.transfer_leadership(None).await });
+            match transfer.await {
+                Ok(Err(error)) => warn!(%error, "stopping without handing over; the others elect a leader"),
+                Ok(Ok(())) | Err(_) => {}
+            }
+        });
+    }
+}
+
+async fn look(local: LocalConsensus) -> Condition {
+    match local.status().await {
+        Ok(status) => Condition { ready: status.leader.is_some(), status: shown(&status) },
+        Err(error) => unknown(error),
+    }
+}
+
+fn shown(status: &ConsensusStatus) -> Value {
+    let member = |m: &Member| json!({"id": m.id.0, "address": m.address, "voter": m.voter});
+    json!({
+        "id": status.id.0,
+        "state": status.state,
+        "term": status.term,
+        "leader": status.leader.map(|leader| leader.0),
+        "first_index": status.first_index.0,
+        "last_index": status.last_index.0,
+        "commit_index": status.commit_index.0,
+        "members": status.members.iter().map(member).collect::<Vec<_>>(),
+    })
+}

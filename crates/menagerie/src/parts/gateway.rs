@@ -1,0 +1,126 @@
+//! A gateway for clients.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use menagerie_gateway::{ApiHandle, Gateway, GatewayOptions};
+use menagerie_link::Ensemble;
+use menagerie_proto::session_tracker::SessionTracker;
+use menagerie_proto::tree_store::TreeStore;
+use serde_json::json;
+
+use super::remote::TrackersById;
+use crate::board::Condition;
+use crate::cli::{ClientLimits, FourLetterWords};
+use crate::error::{Error, Result};
+use crate::process::Process;
+
+const NAME: &str = "gateway";
+
+/// Reports to the tracker, and doubts of it, come this many times within the smallest session timeout.
+const TOUCHES_PER_TIMEOUT: u32 = 10;
+const CHALLENGE_PART: u32 = 8;
+const INTERVAL_MIN: Duration = Duration::from_millis(20);
+
+/// What a gateway talks to, each list in order of preference.
+pub struct Backends {
+    /// The log.
+    pub ensemble: Ensemble,
+    /// Replicas of the tree.
+    pub stores: Vec<Arc<dyn TreeStore>>,
+    /// Session trackers.
+    pub trackers: TrackersById,
+}
+
+/// A gateway that accepts clients.
+pub struct GatewayPart {
+    /// With the real port.
+    pub client_addr: SocketAddr,
+    /// The way in for the gRPC API.
+    pub api: ApiHandle,
+}
+
+/// Starts a gateway on the runtime that calls; its workers have threads of their own.
+pub fn start(process: &mut Process, options: GatewayOptions, backends: Backends) -> Result<GatewayPart> {
+    let (stores, trackers) = (backends.stores.clone(), backends.trackers.clone());
+    let gateway = menagerie_gateway::start(options, backends.ensemble, backends.stores, backends.trackers);
+    let gateway = Arc::new(gateway.map_err(|error| Error::component(NAME, error))?);
+    let part = GatewayPart { client_addr: gateway.client_addr(), api: gateway.api() };
+    let looked_at = Arc::downgrade(&gateway);
+    process.board.add(NAME, move || {
+        let (gateway, stores, trackers) = (looked_at.upgrade(), stores.clone(), trackers.clone());
+        async move { look(gateway, &stores, &trackers).await }
+    });
+    process.on_stop(NAME, async move {
+        // A look at the gateway holds it for a moment.
+        let mut gateway = gateway;
+        loop {
+            match Arc::try_unwrap(gateway) {
+                Ok(owned) => return owned.stop().await,
+                Err(shared) => gateway = shared,
+            }
+            tokio::task::yield_now().await;
+        }
+    });
+    Ok(part)
+}
+
+/// Clients can be served when a replica serves and an active tracker is known.
+async fn look(
+    gateway: Option<Arc<Gateway>>,
+    stores: &[Arc<dyn TreeStore>],
+    trackers: &[(menagerie_types::NodeId, Arc<dyn SessionTracker>)],
+) -> Condition {
+    let store = any(stores.iter().map(|store| async { store.status().await.is_ok_and(|s| s.serving) })).await;
+    let active =
+        |tracker: Arc<dyn SessionTracker>| async move { tracker.status().await.is_ok_and(|s| s.active) };
+    let tracker = any(trackers.iter().map(|(_, tracker)| active(Arc::clone(tracker)))).await;
+    let (mode, connections) = match &gateway {
+        Some(gateway) => (gateway.facts().mode, gateway.stats().connections()),
+        None => (String::new(), 0),
+    };
+    Condition {
+        ready: store && tracker && gateway.is_some(),
+        status: json!({"mode": mode, "connections": connections, "tree_store": store, "session_tracker": tracker}),
+    }
+}
+
+/// In order, and no further than the first that says yes.
+async fn any<F: Future<Output = bool>>(questions: impl Iterator<Item = F>) -> bool {
+    for question in questions {
+        if question.await {
+            return true;
+        }
+    }
+    false
+}
+
+/// Options for clients at `client_addr` with what the command line says.
+pub fn options(client_addr: SocketAddr, limits: &ClientLimits) -> GatewayOptions {
+    let defaults = GatewayOptions::default();
+    GatewayOptions {
+        client_addr,
+        threads: limits.gateway_threads.map_or(defaults.threads, usize::from),
+        jute_max_buffer: limits.jute_maxbuffer as usize,
+        max_client_cnxns: limits.max_client_cnxns as usize,
+        four_letter_words: words(limits.four_letter_words.as_ref(), &defaults),
+        ..defaults
+    }
+}
+
+fn words(
+    chosen: Option<&FourLetterWords>,
+    defaults: &GatewayOptions,
+) -> Vec<menagerie_jute::four_letter::FourLetterWord> {
+    chosen.map_or_else(|| defaults.four_letter_words.clone(), |words| words.0.clone())
+}
+
+/// Shortens the intervals of `options` where sessions may be short.
+pub fn with_smallest_timeout(options: GatewayOptions, timeout: Duration) -> GatewayOptions {
+    GatewayOptions {
+        touch_interval: options.touch_interval.min(timeout / TOUCHES_PER_TIMEOUT).max(INTERVAL_MIN),
+        challenge_after: options.challenge_after.min(timeout / CHALLENGE_PART).max(INTERVAL_MIN),
+        ..options
+    }
+}

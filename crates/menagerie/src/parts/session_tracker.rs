@@ -1,0 +1,111 @@
+//! A session tracker.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use menagerie_link::Ensemble;
+use menagerie_proto::session_tracker::{SessionTracker, SessionTrackerServer, SessionTrackerStatus};
+use menagerie_proto::tree_store::TreeStore;
+use menagerie_session_tracker::{LocalSessionTracker, SessionTrackerOptions};
+use menagerie_types::NodeId;
+use serde_json::{Value, json};
+
+use crate::board::{Condition, unknown};
+use crate::error::Error;
+use crate::grpc::GrpcServer;
+use crate::process::Process;
+
+const NAME: &str = "session-tracker";
+
+/// Session times in milliseconds.
+#[derive(Clone, Copy, Debug)]
+pub struct Times {
+    /// A tick.
+    pub tick_ms: u32,
+    /// Smallest session timeout granted.
+    pub min_timeout_ms: u32,
+    /// Largest session timeout granted.
+    pub max_timeout_ms: u32,
+}
+
+/// What becomes of the lease when the process stops.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnStop {
+    /// Another tracker takes over at once.
+    Release,
+    /// There is no other tracker: the next start goes on with it.
+    Keep,
+}
+
+/// A tracker that works on the runtime it was started on.
+pub struct SessionTrackerPart {
+    local: LocalSessionTracker,
+}
+
+/// Starts tracker `id` on the runtime that calls. It becomes active when the lease is free.
+pub fn start(
+    process: &mut Process,
+    (id, times, on_stop): (NodeId, Times, OnStop),
+    (ensemble, stores): (Ensemble, Vec<Arc<dyn TreeStore>>),
+) -> SessionTrackerPart {
+    let ms = |ms: u32| Duration::from_millis(ms.into());
+    let options = SessionTrackerOptions {
+        min_timeout: ms(times.min_timeout_ms),
+        max_timeout: ms(times.max_timeout_ms),
+        ..SessionTrackerOptions::new(id, ms(times.tick_ms))
+    };
+    let (local, driver) = menagerie_session_tracker::start(options, ensemble, stores);
+    let driving = tokio::spawn(driver);
+    let (abort, fatal) = (driving.abort_handle(), process.fatal());
+    tokio::spawn(async move {
+        let outcome = driving.await;
+        if !outcome.as_ref().is_err_and(tokio::task::JoinError::is_cancelled) {
+            let why = outcome.err().map_or_else(|| "its driver ended".to_owned(), |error| error.to_string());
+            let _ = fatal.send(Error::component(NAME, format!("{why}; start this process again"))).await;
+        }
+    });
+    let looked_at = local.clone();
+    process.board.add(NAME, move || look(looked_at.clone()));
+    let stopped = local.clone();
+    process.on_stop(NAME, async move {
+        if on_stop == OnStop::Release {
+            stopped.release().await;
+        }
+        abort.abort();
+    });
+    SessionTrackerPart { local }
+}
+
+impl SessionTrackerPart {
+    /// Adds the tracker's service to the port that the other components call.
+    pub fn serve_on(&self, server: GrpcServer) -> GrpcServer {
+        server.with(SessionTrackerServer::service(Arc::new(self.local.clone())))
+    }
+
+    /// The tracker as callers in this process hold it.
+    pub fn handle(&self) -> Arc<dyn SessionTracker> {
+        super::remote::layered_tracker(Arc::new(self.local.clone()))
+    }
+}
+
+/// A standby is ready too, once it follows the log and so knows who is active.
+async fn look(local: LocalSessionTracker) -> Condition {
+    match local.status().await {
+        Ok(status) => {
+            Condition { ready: status.active || status.active_tracker.is_some(), status: shown(&status) }
+        }
+        Err(error) => unknown(error),
+    }
+}
+
+fn shown(status: &SessionTrackerStatus) -> Value {
+    json!({
+        "id": status.id.0,
+        "active": status.active,
+        "epoch": status.epoch,
+        "active_tracker": status.active_tracker.map(|active| active.0),
+        "sessions": status.sessions,
+        "min_timeout_ms": status.min_timeout_ms,
+        "max_timeout_ms": status.max_timeout_ms,
+    })
+}

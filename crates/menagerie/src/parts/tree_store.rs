@@ -1,0 +1,94 @@
+//! A replica of the tree.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use menagerie_link::Ensemble;
+use menagerie_proto::tree_store::{TreeStore, TreeStoreServer, TreeStoreStatus};
+use menagerie_tree_store::{LocalTreeStore, TreeStoreOptions};
+use menagerie_types::NodeId;
+use serde_json::{Value, json};
+use tracing::error;
+
+use crate::board::{Condition, unknown};
+use crate::error::{Error, Result};
+use crate::grpc::GrpcServer;
+use crate::process::Process;
+use crate::threads::RuntimeThread;
+
+const NAME: &str = "tree-store";
+
+/// A replica whose apply loop runs on a thread's runtime.
+pub struct TreeStorePart {
+    /// The replica.
+    pub local: LocalTreeStore,
+}
+
+/// Starts replica `id` with its checkpoint in `dir`; it applies the log on `thread`.
+pub async fn start(
+    process: &mut Process,
+    thread: &RuntimeThread,
+    (id, dir): (NodeId, PathBuf),
+    (ensemble, peers): (Ensemble, Vec<Arc<dyn TreeStore>>),
+) -> Result<TreeStorePart> {
+    let options = TreeStoreOptions::new(id, dir);
+    let opened = menagerie_tree_store::open(options, ensemble, peers).await;
+    let (local, apply) = opened.map_err(|error| Error::component(NAME, error))?;
+    let applying = thread.handle().spawn(apply);
+    let (fatal, stopping) = (process.fatal(), process.stop_token());
+    tokio::spawn(async move {
+        let outcome = applying.await;
+        if !stopping.is_cancelled() {
+            let why =
+                outcome.err().map_or_else(|| "its apply loop ended".to_owned(), |error| error.to_string());
+            let problem = format!(
+                "{why}; start this process again, and if it recurs, with an empty tree directory: the replica is rebuilt from its peers"
+            );
+            let _ = fatal.send(Error::component(NAME, problem)).await;
+        }
+    });
+    let looked_at = local.clone();
+    process.board.add(NAME, move || look(looked_at.clone()));
+    let stopped = local.clone();
+    process.on_stop(NAME, async move {
+        if let Err(error) = stopped.shutdown().await {
+            error!(%error, "no last checkpoint; the next start replays more of the log");
+        }
+    });
+    Ok(TreeStorePart { local })
+}
+
+impl TreeStorePart {
+    /// Adds the replica's service to the port that the other components call.
+    pub fn serve_on(&self, server: GrpcServer) -> GrpcServer {
+        server.with(TreeStoreServer::service(Arc::new(self.local.clone())))
+    }
+
+    /// The replica as callers in this process hold it.
+    pub fn handle(&self) -> Arc<dyn TreeStore> {
+        super::remote::layered_store(Arc::new(self.local.clone()))
+    }
+}
+
+async fn look(local: LocalTreeStore) -> Condition {
+    match local.status().await {
+        Ok(status) => Condition { ready: status.serving, status: shown(&status) },
+        Err(error) => unknown(error),
+    }
+}
+
+fn shown(status: &TreeStoreStatus) -> Value {
+    json!({
+        "id": status.id.0,
+        "serving": status.serving,
+        "applied_index": status.applied_index.0,
+        "checkpoint_index": status.checkpoint_index.0,
+        "zxid": status.zxid.to_string(),
+        "digest": format!("0x{:016x}", status.digest),
+        "znodes": status.znode_count,
+        "sessions": status.session_count,
+        "ephemerals": status.ephemeral_count,
+        "watches": status.watch_count,
+        "data_bytes": status.data_bytes,
+    })
+}

@@ -1,0 +1,29 @@
+//! `menagerie consensus`: one member of the log.
+
+use menagerie_proto::consensus::Member;
+use metrics_exporter_prometheus::PrometheusHandle;
+
+use super::component;
+use crate::cli::ConsensusArgs;
+use crate::data_dir::DataDir;
+use crate::error::Result;
+use crate::grpc::GrpcServer;
+use crate::parts::consensus;
+use crate::process::Process;
+use crate::threads::RuntimeThread;
+
+/// Runs until a signal.
+pub async fn run(args: &ConsensusArgs, recorder: PrometheusHandle) -> Result<()> {
+    let (internal, admin) = component::bind(&args.common)?;
+    let data = DataDir::open(&args.data_dir)?;
+    let id = args.id.node_id();
+    let line = component::introduce("consensus", id, &internal);
+    let mut process = Process::new(recorder);
+    let thread = RuntimeThread::start("consensus")?;
+    let member = |(id, address): (_, &str)| Member { id, address: address.to_owned(), voter: true };
+    let members = args.peers.iter().map(member).collect();
+    let part = consensus::start(&mut process, &thread, (id, members, data.log())).await?;
+    part.hand_over_on_stop(&mut process, &thread);
+    component::serve(&process, &thread, part.serve_on(GrpcServer::new()), internal).await?;
+    process.run(admin, move || println!("{line}")).await
+}

@@ -1,0 +1,115 @@
+//! All four components in one process: what `standalone` and `server` have in common.
+//!
+//! Consensus, the tree store's apply loop and the calls of other members share one thread, so that a commit is
+//! applied without a hand-over. Gateway workers have threads of their own; the rest is on the main runtime.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use menagerie_gateway::GatewayOptions;
+use menagerie_proto::consensus::Member;
+use menagerie_types::NodeId;
+use metrics_exporter_prometheus::PrometheusHandle;
+
+use crate::cli::Members;
+use crate::error::Result;
+use crate::grpc::GrpcServer;
+use crate::listen::Bound;
+use crate::parts::consensus::ConsensusPart;
+use crate::parts::gateway::{Backends, with_smallest_timeout};
+use crate::parts::session_tracker::{OnStop, SessionTrackerPart, Times};
+use crate::parts::tree_store::TreeStorePart;
+use crate::parts::{consensus, gateway, public_api, remote, session_tracker, tree_store};
+use crate::process::Process;
+use crate::threads::RuntimeThread;
+
+/// One member with all components.
+pub struct Plan {
+    /// What it calls itself in the line it prints.
+    pub name: &'static str,
+    /// Its id among `members`.
+    pub id: NodeId,
+    /// The ensemble.
+    pub members: Vec<Member>,
+    /// Where the log is.
+    pub log_dir: PathBuf,
+    /// Where the checkpoint is.
+    pub tree_dir: PathBuf,
+    /// Smallest and largest session timeout, and the tick, in milliseconds.
+    pub times: Times,
+    /// Client connections.
+    pub gateway: GatewayOptions,
+    /// For the other members, if there are any.
+    pub internal: Option<Bound>,
+    /// For gRPC clients.
+    pub grpc: Option<Bound>,
+    /// For metrics and status.
+    pub admin: Option<Bound>,
+}
+
+/// Runs the member until a signal ends it.
+pub async fn run(plan: Plan, recorder: PrometheusHandle) -> Result<()> {
+    let mut process = Process::new(recorder);
+    let thread = RuntimeThread::start("consensus")?;
+    let others: Members = plan.members.iter().map(|m| (m.id, m.address.clone())).collect();
+    let log = (plan.id, plan.members, plan.log_dir);
+    let consensus = consensus::start(&mut process, &thread, log).await?;
+    let tree_store =
+        start_store(&mut process, &thread, (plan.id, plan.tree_dir), (&consensus, &others)).await?;
+    consensus.hand_over_on_stop(&mut process, &thread);
+    let ensemble = local_first(&consensus, &others)?;
+    let mut stores = vec![tree_store.handle()];
+    stores.extend(remote::stores(&others, Some(plan.id))?);
+    let on_stop = if others.iter().count() > 1 { OnStop::Release } else { OnStop::Keep };
+    let backends = (ensemble.clone(), stores.clone());
+    let tracker = session_tracker::start(&mut process, (plan.id, plan.times, on_stop), backends);
+    let mut trackers = vec![(plan.id, tracker.handle())];
+    trackers.extend(remote::trackers(&others, Some(plan.id))?);
+    let least = Duration::from_millis(plan.times.min_timeout_ms.into());
+    let options = with_smallest_timeout(plan.gateway, least);
+    let gateway = gateway::start(&mut process, options, Backends { ensemble, stores, trackers })?;
+    let mut line = format!("menagerie {} is serving: client {}", plan.name, gateway.client_addr);
+    if let Some(bound) = plan.grpc {
+        line += &format!(", grpc {}", bound.address);
+        public_api::serve(&process, &gateway, bound)?;
+    }
+    if let Some(bound) = &plan.admin {
+        line += &format!(", admin http://{}", bound.address);
+    }
+    if let Some(bound) = plan.internal {
+        serve_members(&process, &thread, bound, (&consensus, &tree_store, &tracker)).await?;
+    }
+    process.run(plan.admin, move || println!("{line}")).await
+}
+
+/// The store calls the other members from the thread that applies.
+async fn start_store(
+    process: &mut Process,
+    thread: &RuntimeThread,
+    (id, dir): (NodeId, PathBuf),
+    (consensus, others): (&ConsensusPart, &Members),
+) -> Result<TreeStorePart> {
+    let (local, members) = (consensus.local.clone(), others.clone());
+    let connected = thread.run(async move {
+        let ensemble = remote::ensemble(&members, Some((local.id(), Arc::new(local))))?;
+        Ok((ensemble, remote::stores(&members, Some(id))?))
+    });
+    tree_store::start(process, thread, (id, dir), connected.await??).await
+}
+
+fn local_first(consensus: &ConsensusPart, others: &Members) -> Result<menagerie_link::Ensemble> {
+    let local = consensus.local.clone();
+    remote::ensemble(others, Some((local.id(), Arc::new(local))))
+}
+
+async fn serve_members(
+    process: &Process,
+    thread: &RuntimeThread,
+    bound: Bound,
+    (consensus, tree_store, tracker): (&ConsensusPart, &TreeStorePart, &SessionTrackerPart),
+) -> Result<()> {
+    let server = tracker.serve_on(tree_store.serve_on(consensus.serve_on(GrpcServer::new())));
+    let (ready, stop) = (process.board.ready(), process.grpc_stop());
+    thread.run(async move { server.serve(bound, ready, stop).map(drop) }).await?
+}

@@ -1,0 +1,27 @@
+//! What a process can be; each role picks its parts, and no part knows which others share its process.
+
+mod component;
+mod consensus;
+mod gateway;
+mod member;
+mod server;
+mod session_tracker;
+mod standalone;
+mod tree_store;
+
+use metrics_exporter_prometheus::PrometheusHandle;
+
+use crate::cli::{Cli, Role};
+use crate::error::Result;
+
+/// Runs the role until a signal ends it.
+pub async fn run(cli: Cli, recorder: PrometheusHandle) -> Result<()> {
+    match cli.role {
+        Role::Standalone(args) => standalone::run(&args, recorder).await,
+        Role::Server(args) => server::run(&args, recorder).await,
+        Role::Consensus(args) => consensus::run(&args, recorder).await,
+        Role::TreeStore(args) => tree_store::run(&args, recorder).await,
+        Role::SessionTracker(args) => session_tracker::run(&args, recorder).await,
+        Role::Gateway(args) => gateway::run(&args, recorder).await,
+    }
+}

@@ -1,0 +1,143 @@
+//! `menagerie server`: a member of a classic ensemble, from zoo.cfg.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use menagerie_proto::consensus::Member;
+use menagerie_types::NodeId;
+use metrics_exporter_prometheus::PrometheusHandle;
+use tracing::{info, warn};
+
+use super::member::{self, Plan};
+use crate::cli::{ClientLimits, ServerArgs};
+use crate::data_dir::DataDir;
+use crate::error::{Error, Result};
+use crate::listen::{Bound, bind, resolve};
+use crate::parts::gateway;
+use crate::parts::session_tracker::Times;
+use crate::zoo_cfg::{self, Server, ZooConfig, authority};
+
+/// Runs until a signal.
+pub async fn run(args: &ServerArgs, recorder: PrometheusHandle) -> Result<()> {
+    let path = args.config.as_deref().or(args.path.as_deref()).unwrap_or(Path::new("zoo.cfg"));
+    let config = zoo_cfg::load(path)?;
+    for warning in &config.warnings {
+        warn!("{warning}");
+    }
+    let client_addr = resolve("clientPortAddress", &config.client_addr)?;
+    let grpc = grpc_addr(args, &config)?.map(|address| bind(address, "gRPC clients")).transpose()?;
+    let internal = internal_addr(&config)?.map(|address| bind(address, "the other members")).transpose()?;
+    let data = Directories::open(&config)?;
+    introduce(&config, path);
+    let mut options = gateway::options(client_addr, &limits(args, &config));
+    options.standalone = !config.is_ensemble();
+    let plan = Plan {
+        name: "server",
+        id: NodeId(config.my_id),
+        members: members(&config),
+        log_dir: data.log(),
+        tree_dir: data.tree.tree(),
+        times: Times {
+            tick_ms: config.tick_time_ms,
+            min_timeout_ms: config.min_session_timeout_ms,
+            max_timeout_ms: config.max_session_timeout_ms,
+        },
+        gateway: options,
+        internal,
+        grpc,
+        admin: admin(args, &config),
+    };
+    member::run(plan, recorder).await
+}
+
+fn introduce(config: &ZooConfig, path: &Path) {
+    let version = env!("CARGO_PKG_VERSION");
+    info!(version, config = %path.display(), id = config.my_id, members = config.servers.len(), "server starts");
+    if config.is_ensemble() {
+        info!("members talk gRPC on the first port of server.N; the second, the election port, is not used");
+    }
+}
+
+fn members(config: &ZooConfig) -> Vec<Member> {
+    let member = |server: &Server| Member {
+        id: NodeId(server.id),
+        address: server.quorum_address(),
+        voter: server.votes,
+    };
+    if config.servers.is_empty() {
+        return vec![Member { id: NodeId(config.my_id), address: "localhost:0".into(), voter: true }];
+    }
+    config.servers.iter().map(member).collect()
+}
+
+fn limits(args: &ServerArgs, config: &ZooConfig) -> ClientLimits {
+    ClientLimits {
+        max_client_cnxns: config.max_client_cnxns,
+        jute_maxbuffer: config.jute_maxbuffer,
+        four_letter_words: config.four_letter_words.clone(),
+        gateway_threads: args.gateway_threads,
+    }
+}
+
+/// A single member has nobody to listen for.
+fn internal_addr(config: &ZooConfig) -> Result<Option<SocketAddr>> {
+    let Some(me) = config.me().filter(|_| config.is_ensemble()) else { return Ok(None) };
+    let host = if config.quorum_on_all_addresses { "0.0.0.0" } else { me.host.as_str() };
+    resolve(&format!("server.{}", me.id), &authority(host, me.quorum_port)).map(Some)
+}
+
+fn grpc_addr(args: &ServerArgs, config: &ZooConfig) -> Result<Option<SocketAddr>> {
+    match (args.grpc_addr, &config.grpc_addr) {
+        (Some(address), _) => Ok(Some(address)),
+        (None, Some(address)) => resolve("menagerie.grpcAddress", address).map(Some),
+        (None, None) => Ok(None),
+    }
+}
+
+/// Members on one machine share the default port, as in ZooKeeper: whoever comes second goes without.
+fn admin(args: &ServerArgs, config: &ZooConfig) -> Option<Bound> {
+    let address = match (args.admin_addr, &config.admin_addr) {
+        (Some(address), _) => Ok(address),
+        (None, Some(address)) => resolve("admin.serverAddress", address),
+        (None, None) => return None,
+    };
+    match address.and_then(|address| bind(address, "the admin server")) {
+        Ok(bound) => Some(bound),
+        Err(error) => {
+            warn!("{error}; going on without it (set admin.serverPort, or admin.enableServer=false)");
+            None
+        }
+    }
+}
+
+/// dataDir, and dataLogDir where that is another one: each has an owner of its own.
+struct Directories {
+    tree: DataDir,
+    log: Option<DataDir>,
+}
+
+impl Directories {
+    fn open(config: &ZooConfig) -> Result<Self> {
+        let open = |path: &Path| {
+            if config.create_dirs { DataDir::open(path) } else { DataDir::open_existing(path) }
+        };
+        let tree = open(&config.data_dir)?;
+        if same(&config.data_dir, &config.data_log_dir) {
+            return Ok(Self { tree, log: None });
+        }
+        if tree.log().exists() {
+            let problem =
+                "holds a log/, but dataLogDir is another directory; move log/ there, or remove dataLogDir";
+            return Err(Error::data_dir(&config.data_dir, problem));
+        }
+        Ok(Self { tree, log: Some(open(&config.data_log_dir)?) })
+    }
+
+    fn log(&self) -> PathBuf {
+        self.log.as_ref().unwrap_or(&self.tree).log()
+    }
+}
+
+fn same(a: &Path, b: &Path) -> bool {
+    a == b || matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
+}

@@ -1,0 +1,43 @@
+//! `menagerie standalone`: everything in one process, one voter.
+
+use menagerie_proto::consensus::Member;
+use menagerie_types::NodeId;
+use metrics_exporter_prometheus::PrometheusHandle;
+use tracing::info;
+
+use super::member::{self, Plan};
+use crate::cli::{StandaloneArgs, timeouts_of};
+use crate::data_dir::DataDir;
+use crate::error::Result;
+use crate::listen::bind;
+use crate::parts::gateway;
+use crate::parts::session_tracker::Times;
+
+/// The only member.
+const ID: NodeId = NodeId(1);
+/// Nobody calls it.
+const NO_ADDRESS: &str = "localhost:0";
+
+/// Runs until a signal.
+pub async fn run(args: &StandaloneArgs, recorder: PrometheusHandle) -> Result<()> {
+    let grpc = bind(args.grpc_addr, "gRPC clients")?;
+    let admin = bind(args.admin_addr, "the admin server")?;
+    let data = DataDir::open(&args.data_dir)?;
+    info!(version = env!("CARGO_PKG_VERSION"), data_dir = %args.data_dir.display(), "standalone starts");
+    let (min_timeout_ms, max_timeout_ms) = timeouts_of(args.tick_time);
+    let mut options = gateway::options(args.client_addr, &args.clients);
+    options.standalone = true;
+    let plan = Plan {
+        name: "standalone",
+        id: ID,
+        members: vec![Member { id: ID, address: NO_ADDRESS.into(), voter: true }],
+        log_dir: data.log(),
+        tree_dir: data.tree(),
+        times: Times { tick_ms: args.tick_time, min_timeout_ms, max_timeout_ms },
+        gateway: options,
+        internal: None,
+        grpc: Some(grpc),
+        admin: Some(admin),
+    };
+    member::run(plan, recorder).await
+}
