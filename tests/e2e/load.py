@@ -28,7 +28,7 @@ class Writer(threading.Thread):
         self.states: list = []
         self.last_acknowledged = 0.0
         retry = KazooRetry(max_tries=-1, delay=0.05, backoff=1, max_delay=0.2)
-        self.client = KazooClient(hosts=hosts, timeout=20, connection_retry=retry)
+        self.client = KazooClient(hosts=hosts, timeout=10, connection_retry=retry)
         self.client.start(timeout=30)
         self.client.add_listener(self.states.append)
         self.prepare()

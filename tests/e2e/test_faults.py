@@ -4,9 +4,10 @@ import time
 
 import pytest
 
+from harness.cluster import four_letter_word, mode, opens_session
 from harness.wait import eventually, holds
 from load import Load
-from raw import CHANGED, Event
+from raw import CHANGED, Closed, Event
 
 # How long until every writer writes again after a process was started again.
 RECOVERY_SECONDS = 30
@@ -142,8 +143,22 @@ def test_the_death_of_a_tree_store_loses_no_watch_and_no_connection(cluster, con
 
 @pytest.mark.shapes("ensemble", "zookeeper-ensemble")
 def test_it_serves_only_once_two_of_three_are_up(cluster, connect, root):
-    for name in ("server-1", "server-2"):
-        cluster.kill9(name)
+    addresses = cluster.addresses()
+    cluster.kill9_all()
     cluster.start("server-1")
-    cluster.wait_serving(["server-1", "server-3"])
-    assert connect(hosts=cluster.hosts(only=["server-1", "server-3"])).exists(root)
+    not_serving = b"This ZooKeeper instance is not currently serving requests\n"
+    eventually(lambda: four_letter_word(addresses["server-1"], b"srvr") == not_serving)
+    assert four_letter_word(addresses["server-1"], b"ruok") == b"imok"
+    holds(lambda: not serves(addresses["server-1"]), 2, "one of three serves nobody")
+    cluster.start("server-2")
+    up = ["server-1", "server-2"]
+    cluster.wait_serving(up)
+    assert connect(hosts=cluster.hosts(only=up)).exists(root)
+    assert sorted(mode(addresses[name]) for name in up) == ["follower", "leader"]
+
+
+def serves(address: tuple[str, int]) -> bool:
+    try:
+        return opens_session(address, io_seconds=1)
+    except (Closed, OSError):
+        return False

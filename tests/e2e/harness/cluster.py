@@ -95,9 +95,9 @@ class Cluster:
         return tails
 
 
-def opens_session(address: tuple[str, int]) -> bool:
-    """True if a session can be opened, used and closed at `address`."""
-    with RawClient(address, io_seconds=5) as client:
+def opens_session(address: tuple[str, int], io_seconds: float = 5) -> bool:
+    """True if a session can be opened, used and closed at `address`; raises what went wrong if not."""
+    with RawClient(address, io_seconds) as client:
         client.connect(timeout_ms=10_000)
         client.exists("/")
         client.close_session()
