@@ -1,20 +1,23 @@
 //! How the gRPC API reaches the workers: the same requests as ZooKeeper clients make, as jute records, without a
 //! socket. The gRPC service itself translates between protobuf and these.
 
+use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use menagerie_proto::session_tracker::{Attempt, Established};
 use menagerie_proto::{ServiceError, ServiceResult};
 use menagerie_types::{EventType, OpCode, SessionId, WatchKind, Zxid};
 use parking_lot::Mutex;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 /// Calls that may wait for one worker.
 pub const CALLS_MAX: usize = 16 * 1024;
 /// Events that a watch stream may be behind before it is ended.
 pub const EVENTS_MAX: usize = 1024;
+/// Sessions known before those that have ended are first swept out.
+const SWEEP_AT_MIN: usize = 1024;
 
 /// A reply as ZooKeeper would have sent it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -53,13 +56,14 @@ pub struct ApiEvent {
 pub struct ApiSession {
     timeout_ms: u32,
     touched: Arc<AtomicBool>,
-    ended: Arc<AtomicBool>,
+    /// Dropped with the session, at the latest: whoever follows it learns either way.
+    ended: watch::Sender<bool>,
 }
 
 impl ApiSession {
     /// A session just established.
     pub fn new(timeout_ms: u32) -> Self {
-        Self { timeout_ms, touched: Arc::default(), ended: Arc::default() }
+        Self { timeout_ms, touched: Arc::default(), ended: watch::Sender::new(false) }
     }
 
     /// Negotiated timeout.
@@ -79,12 +83,17 @@ impl ApiSession {
 
     /// It expired, was closed, or moved to another gateway.
     pub fn end(&self) {
-        self.ended.store(true, Ordering::Relaxed);
+        self.ended.send_replace(true);
     }
 
     /// See [`Self::end`].
     pub fn has_ended(&self) -> bool {
-        self.ended.load(Ordering::Relaxed)
+        *self.ended.borrow()
+    }
+
+    /// Tells of [`Self::end`], without keeping the session alive.
+    pub fn follow(&self) -> watch::Receiver<bool> {
+        self.ended.subscribe()
     }
 }
 
@@ -108,55 +117,116 @@ pub enum ApiCall {
     Open(Attempt, oneshot::Sender<Option<Established>>),
     /// Keeps a session alive; answers its timeout, or `None` if this worker does not hold it.
     Touch(SessionId, oneshot::Sender<Option<(Zxid, u32)>>),
+    /// Answers what tells of a session's end, or `None` if this worker does not hold it.
+    Follow(SessionId, oneshot::Sender<Option<watch::Receiver<bool>>>),
     /// Watches until the receiver of the events is dropped.
     Watch(Vec<(WatchKind, Arc<str>)>, mpsc::Sender<ApiEvent>, oneshot::Sender<Zxid>),
+}
+
+/// A session opened here.
+#[derive(Debug)]
+struct HeldSession {
+    worker: usize,
+    ended: watch::Receiver<bool>,
+}
+
+impl HeldSession {
+    fn has_ended(&self) -> bool {
+        *self.ended.borrow() || self.ended.has_changed().is_err()
+    }
+}
+
+/// The sessions opened here that have not been seen to end.
+#[derive(Debug)]
+struct HeldSessions {
+    by_id: HashMap<SessionId, HeldSession>,
+    sweep_at: usize,
+}
+
+impl HeldSessions {
+    /// Those that have ended are swept out whenever their number may have doubled.
+    fn insert(&mut self, id: SessionId, session: HeldSession) {
+        if self.by_id.len() >= self.sweep_at {
+            self.by_id.retain(|_, session| !session.has_ended());
+            self.sweep_at = (self.by_id.len() * 2).max(SWEEP_AT_MIN);
+        }
+        self.by_id.insert(id, session);
+    }
 }
 
 /// The workers, as the gRPC service uses them. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct ApiHandle {
     workers: Arc<Vec<mpsc::Sender<ApiCall>>>,
-    /// Which worker holds a session opened here.
-    sessions: Arc<Mutex<std::collections::HashMap<SessionId, usize>>>,
-    next: Arc<std::sync::atomic::AtomicUsize>,
+    sessions: Arc<Mutex<HeldSessions>>,
+    next: Arc<AtomicUsize>,
+    frame_len_max: usize,
 }
 
 impl ApiHandle {
-    pub(crate) fn new(workers: Vec<mpsc::Sender<ApiCall>>) -> Self {
-        Self { workers: Arc::new(workers), sessions: Arc::default(), next: Arc::default() }
+    pub(crate) fn new(workers: Vec<mpsc::Sender<ApiCall>>, frame_len_max: usize) -> Self {
+        let sessions = HeldSessions { by_id: HashMap::new(), sweep_at: SWEEP_AT_MIN };
+        Self {
+            workers: Arc::new(workers),
+            sessions: Arc::new(Mutex::new(sessions)),
+            next: Arc::default(),
+            frame_len_max,
+        }
+    }
+
+    /// The longest request that a ZooKeeper client may send (`jute.maxbuffer`): header and record.
+    pub fn frame_len_max(&self) -> usize {
+        self.frame_len_max
     }
 
     /// Executes one operation; `body` is its jute request record.
     pub async fn execute(&self, session: SessionId, op: OpCode, body: Bytes) -> ServiceResult<ApiReply> {
-        let reply = self.ask(session, |reply| ApiCall::Execute { session, op, body, reply }).await?;
+        let at = self.worker_for(session);
+        let reply = self.ask(at, |reply| ApiCall::Execute { session, op, body, reply }).await?;
         if op == OpCode::CloseSession {
-            self.sessions.lock().remove(&session);
+            self.sessions.lock().by_id.remove(&session);
         }
         Ok(reply)
     }
 
-    /// Waits until every write acknowledged before the call is visible to reads of `session` here.
-    pub async fn sync(&self, session: SessionId) -> ServiceResult<()> {
-        self.ask(session, ApiCall::Sync).await
+    /// Executes a read that sees every write acknowledged before the call, whoever made it.
+    pub async fn read_linearizable(
+        &self,
+        session: SessionId,
+        op: OpCode,
+        body: Bytes,
+    ) -> ServiceResult<ApiReply> {
+        // By one worker: another one's replica may be behind that which has caught up.
+        let at = self.worker_for(session);
+        self.ask(at, ApiCall::Sync).await?;
+        self.ask(at, |reply| ApiCall::Execute { session, op, body, reply }).await
     }
 
     /// Opens a session, or goes on with one (with its password); `None` when refused.
     pub async fn open(&self, attempt: Attempt) -> ServiceResult<Option<Established>> {
-        let at = self.next.fetch_add(1, Ordering::Relaxed) % self.workers.len();
-        let established = self.ask_worker(at, |reply| ApiCall::Open(attempt, reply)).await?;
-        if let Some(established) = &established {
-            self.sessions.lock().insert(established.session, at);
+        let worker = self.next_worker();
+        let established = self.ask(worker, |reply| ApiCall::Open(attempt, reply)).await?;
+        if let Some(Established { session, .. }) = established
+            && let Some(ended) = self.ask(worker, |reply| ApiCall::Follow(session, reply)).await?
+        {
+            self.sessions.lock().insert(session, HeldSession { worker, ended });
         }
         Ok(established)
     }
 
     /// Keeps a session alive: zxid and timeout, or `None` if this gateway does not hold it (any more).
     pub async fn touch(&self, session: SessionId) -> ServiceResult<Option<(Zxid, u32)>> {
-        let held = self.ask(session, |reply| ApiCall::Touch(session, reply)).await?;
+        let held = self.ask(self.worker_for(session), |reply| ApiCall::Touch(session, reply)).await?;
         if held.is_none() {
-            self.sessions.lock().remove(&session);
+            self.sessions.lock().by_id.remove(&session);
         }
         Ok(held)
+    }
+
+    /// Tells of the end of a session that was opened here, by turning true or closing; `None` if it has ended.
+    pub fn follow(&self, session: SessionId) -> Option<watch::Receiver<bool>> {
+        let sessions = self.sessions.lock();
+        sessions.by_id.get(&session).filter(|held| !held.has_ended()).map(|held| held.ended.clone())
     }
 
     /// Watches znodes (`Data`: creation, deletion, data; `Child`: children). The zxid says from when on.
@@ -166,21 +236,22 @@ impl ApiHandle {
         targets: Vec<(WatchKind, Arc<str>)>,
     ) -> ServiceResult<(Zxid, mpsc::Receiver<ApiEvent>)> {
         let (events, receiver) = mpsc::channel(EVENTS_MAX);
-        let zxid = self.ask(session, |armed| ApiCall::Watch(targets, events, armed)).await?;
+        let at = self.worker_for(session);
+        let zxid = self.ask(at, |armed| ApiCall::Watch(targets, events, armed)).await?;
         Ok((zxid, receiver))
     }
 
-    async fn ask<T>(
-        &self,
-        session: SessionId,
-        call: impl FnOnce(oneshot::Sender<T>) -> ApiCall,
-    ) -> ServiceResult<T> {
-        let held = self.sessions.lock().get(&session).copied();
-        let at = held.unwrap_or_else(|| self.next.fetch_add(1, Ordering::Relaxed) % self.workers.len());
-        self.ask_worker(at, call).await
+    /// Whoever holds the session; for calls of nobody's, each in turn.
+    fn worker_for(&self, session: SessionId) -> usize {
+        let held = self.sessions.lock().by_id.get(&session).map(|held| held.worker);
+        held.unwrap_or_else(|| self.next_worker())
     }
 
-    async fn ask_worker<T>(
+    fn next_worker(&self) -> usize {
+        self.next.fetch_add(1, Ordering::Relaxed) % self.workers.len()
+    }
+
+    async fn ask<T>(
         &self,
         at: usize,
         call: impl FnOnce(oneshot::Sender<T>) -> ApiCall,

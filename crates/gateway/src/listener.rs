@@ -58,7 +58,7 @@ pub fn start(
     let listener = listen(requested, options.backlog);
     let listener = listener.map_err(|source| GatewayError::Listen { addr: requested, source })?;
     let addr = listener.local_addr().map_err(|source| GatewayError::Listen { addr: requested, source })?;
-    let threads = options.threads.max(1);
+    let (threads, frame_len_max) = (options.threads.max(1), options.jute_max_buffer);
     let shared = Arc::new(Shared {
         options: Arc::new(options),
         stats: Arc::new(Stats::default()),
@@ -85,7 +85,7 @@ pub fn start(
     }
     tokio::spawn(accept(listener, Arc::clone(&shared), sockets, stopping.clone()));
     tokio::spawn(refresh_facts(Arc::clone(&shared), stopping));
-    Ok(Gateway { addr, api: ApiHandle::new(calls), shared, stop, threads: handles })
+    Ok(Gateway { addr, api: ApiHandle::new(calls, frame_len_max), shared, stop, threads: handles })
 }
 
 impl Gateway {

@@ -54,6 +54,13 @@ impl Core {
                 };
                 let _ = reply.send(timeout);
             }
+            ApiCall::Follow(session, reply) => {
+                let held = match self.sessions.get(&session) {
+                    Some(Holder::Api(api)) => Some(api.follow()),
+                    _ => None,
+                };
+                let _ = reply.send(held);
+            }
             ApiCall::Watch(targets, events, armed) => self.watch(targets, events, armed),
         }
     }
