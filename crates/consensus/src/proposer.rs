@@ -7,10 +7,14 @@ use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use menagerie_proto::ServiceError;
 use menagerie_types::NodeId;
+use openraft::ReadPolicy;
 use openraft::errors::{ClientWriteError, ForwardReason, ForwardToLeader};
 use openraft::impls::ProgressResponder;
 use openraft::raft::ClientWriteResult;
@@ -29,6 +33,8 @@ const ENTRY_BYTES: usize = 1 << 20;
 const CHUNKS_PER_TURN: usize = 256;
 /// Own entries on their way at most: load makes entries larger, not more numerous.
 const IN_FLIGHT: usize = 2;
+/// Between two attempts to hear from a majority after an election.
+const CONFIRM_RETRY: Duration = Duration::from_millis(10);
 /// Largest chunk. With an entry's own bound it keeps any entry well below what one message may carry.
 const CHUNK_BYTES: usize = 32 << 20;
 
@@ -50,6 +56,8 @@ pub(crate) struct Proposer {
     leadership: Leadership,
     /// The term that everything below belongs to; none while this member does not lead.
     term: Option<u64>,
+    /// Resolves when a majority has confirmed this term: before that Raft refuses what is proposed.
+    confirming: Option<BoxFuture<'static, ()>>,
     openings: mpsc::Receiver<Opening>,
     streams: Vec<Opening>,
     queue: VecDeque<Bytes>,
@@ -63,6 +71,7 @@ pub(crate) struct Proposer {
 enum Event {
     LeadershipChanged,
     Opened(Opening),
+    Confirmed,
     Written(Option<Written>),
     /// There is something in the queue.
     Queued,
@@ -83,6 +92,7 @@ impl Proposer {
             clock,
             leadership,
             term: None,
+            confirming: None,
             openings,
             streams: Vec::new(),
             queue: VecDeque::new(),
@@ -98,6 +108,7 @@ impl Proposer {
             match self.next().await {
                 Event::LeadershipChanged => self.check_term(),
                 Event::Opened(opening) => self.open(opening),
+                Event::Confirmed => self.confirming = None,
                 Event::Written(Some(Ok(_))) => {
                     self.in_flight.pop_front();
                 }
@@ -120,12 +131,15 @@ impl Proposer {
 
     /// Ends before beginnings: what tells that streams are over comes first.
     async fn next(&mut self) -> Event {
-        let Self { leadership, openings, streams, queue, in_flight, turn, .. } = self;
-        let room = in_flight.len() < IN_FLIGHT;
+        let Self { leadership, confirming, openings, streams, queue, in_flight, turn, .. } = self;
+        let room = confirming.is_none() && in_flight.len() < IN_FLIGHT;
         tokio::select! {
             biased;
             changed = leadership.changed() => if changed { Event::LeadershipChanged } else { Event::Stopped },
             written = async { in_flight.front_mut()?.await.ok() }, if !in_flight.is_empty() => Event::Written(written),
+            () = async { if let Some(confirming) = confirming { confirming.await } }, if confirming.is_some() => {
+                Event::Confirmed
+            }
             opening = openings.recv() => opening.map_or(Event::Stopped, Event::Opened),
             () = poll_fn(|cx| poll_queue(streams, queue, turn, cx)), if room => Event::Queued,
         }
@@ -137,6 +151,7 @@ impl Proposer {
         if leading != self.term {
             self.end(ServiceError::NotLeader { leader: self.leadership.leader() });
             self.term = leading;
+            self.confirming = leading.map(|_| confirm(self.raft.clone()).boxed());
         }
     }
 
@@ -177,6 +192,13 @@ impl Proposer {
         let (responder, written) = ProgressResponder::complete_only();
         self.in_flight.push_back(written);
         self.raft.write(batch).responder(responder).with_leader(term).await.is_ok()
+    }
+}
+
+/// Returns when a majority follows this member.
+async fn confirm(raft: Raft) {
+    while raft.get_read_log_id(ReadPolicy::ReadIndex).await.is_err() {
+        tokio::time::sleep(CONFIRM_RETRY).await;
     }
 }
 

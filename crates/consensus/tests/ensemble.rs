@@ -43,7 +43,6 @@ async fn three_members_deliver_the_same_gapless_log_in_the_order_of_each_stream(
     let followers = ensemble.alive().filter(|member| member.consensus.id() != NodeId(leader));
     for follower in followers {
         assert!(follower.consensus.raft_calls().append > 0, "entries come by stream");
-        assert!(follower.consensus.raft_calls().pre_vote > 0, "elections begin with a pre-vote");
     }
 }
 
@@ -59,6 +58,8 @@ async fn when_the_leader_stops_its_streams_end_and_another_member_takes_over() {
 
     let (next, proposals) = ensemble.propose().await;
     assert_ne!(next, leader);
+    let voter = ensemble.alive().find(|member| member.consensus.id() != NodeId(next)).expect("two are left");
+    assert!(voter.consensus.raft_calls().pre_vote > 0, "an election begins with a pre-vote");
     send(&proposals, "after").await;
     ensemble.restart(leader).await;
     for member in ensemble.alive() {

@@ -71,7 +71,8 @@ impl Store {
 
     /// Raft's index of the first entry that is, or will be, in the log.
     pub(crate) fn first_index(&self) -> u64 {
-        self.reader.purged().map_or(0, |(index, _)| index + 1)
+        let begins = || self.reader.purged().map_or(0, |(index, _)| index + 1);
+        self.reader.first_index().unwrap_or_else(begins)
     }
 
     /// Consecutive entries from the start of the range, at least one if it is there, about `max_bytes` of them.

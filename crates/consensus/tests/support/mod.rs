@@ -19,7 +19,7 @@ use tokio::sync::oneshot;
 use tokio_stream::wrappers::TcpListenerStream;
 
 /// No condition may take longer.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(8);
 
 /// Waits until `check` gives something.
 pub async fn until<T, F: Future<Output = Option<T>>>(what: &str, mut check: impl FnMut() -> F) -> T {
@@ -202,7 +202,8 @@ pub async fn read_until(
             entries.extend(batch.entries);
         }
     };
-    tokio::time::timeout(PATIENCE, read).await.expect("the tail delivers in time");
+    let read = tokio::time::timeout(PATIENCE, read).await;
+    assert!(read.is_ok(), "tail of {} waits behind {:?}", consensus.id(), entries.last());
     for (entry, index) in entries.iter().zip(from..) {
         assert_eq!(entry.index, LogIndex(index), "no gaps");
     }
