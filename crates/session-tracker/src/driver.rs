@@ -1,0 +1,118 @@
+//! The task at the edge: proposals out, a link followed, and the clock.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use menagerie_link::{Backoff, Ensemble, open_link};
+use menagerie_proto::ServiceError;
+use menagerie_proto::tree_store::{StoreLink, TreeStore};
+use tracing::{info, warn};
+
+use crate::core::LinkFault;
+use crate::service::Shared;
+
+const RELINK_MIN: Duration = Duration::from_millis(5);
+const RELINK_MAX: Duration = Duration::from_millis(100);
+/// The longest sleep of the timer, so that gauges stay true when nothing is due.
+const TICK_MAX_MS: u64 = 1_000;
+
+/// Runs until dropped.
+pub(crate) async fn drive(shared: Arc<Shared>, ensemble: Ensemble, stores: Vec<Arc<dyn TreeStore>>) {
+    let _stop = StopOnDrop(Arc::clone(&shared));
+    loop {
+        let proposer = shared.core.lock().proposer().clone();
+        tokio::select! {
+            () = proposer.run(ensemble.clone()) => {}
+            () = keep_time(&shared) => {}
+            () = follow(&shared, &stores) => {}
+        }
+        // A replica that says so every time must not make this a busy loop.
+        tokio::time::sleep(RELINK_MAX).await;
+        let mut core = shared.core.lock();
+        core.begin_anew(shared.now_ms());
+        info!(incarnation = %core.proposer().incarnation(), "goes on as a new incarnation");
+    }
+}
+
+/// Calls that wait must not wait for a driver that is gone.
+struct StopOnDrop(Arc<Shared>);
+
+impl Drop for StopOnDrop {
+    fn drop(&mut self) {
+        self.0.core.lock().stop();
+    }
+}
+
+/// Ticks when something is due; never ends.
+async fn keep_time(shared: &Shared) {
+    loop {
+        let pause_ms = {
+            let mut core = shared.core.lock();
+            let now_ms = shared.now_ms();
+            core.tick(now_ms);
+            let due_ms = core.next_wake_ms(now_ms).unwrap_or(u64::MAX);
+            due_ms.saturating_sub(now_ms).clamp(1, TICK_MAX_MS)
+        };
+        tokio::select! {
+            () = tokio::time::sleep(Duration::from_millis(pause_ms)) => {}
+            () = shared.rescheduled.notified() => {}
+        }
+    }
+}
+
+/// Follows one replica after another. Ends when the results of what this incarnation proposed cannot be had any more.
+async fn follow(shared: &Shared, stores: &[Arc<dyn TreeStore>]) {
+    let mut backoff = Backoff::new(RELINK_MIN, RELINK_MAX);
+    let mut preferred = 0;
+    let mut reported = false;
+    loop {
+        let hello = shared.core.lock().hello();
+        match open_link(stores, preferred, &hello).await {
+            Ok((at, link)) => {
+                info!(store = at, "following a tree store");
+                (preferred, reported) = (at, false);
+                match follow_link(shared, link, &mut backoff).await {
+                    LinkEnd::Forgotten => return,
+                    LinkEnd::Closed(reason) => warn!(store = at, reason, "link ended, looking for another"),
+                }
+                preferred += 1;
+            }
+            Err(ServiceError::HistoryGone(reason)) => {
+                warn!(reason, "the results of earlier proposals are gone");
+                return;
+            }
+            Err(error) if !reported => {
+                info!(%error, "no tree store to follow yet");
+                reported = true;
+            }
+            Err(_) => {}
+        }
+        backoff.pause().await;
+    }
+}
+
+enum LinkEnd {
+    Closed(String),
+    Forgotten,
+}
+
+async fn follow_link(shared: &Shared, link: Box<dyn StoreLink>, backoff: &mut Backoff) -> LinkEnd {
+    let queue = Arc::clone(link.queue());
+    loop {
+        queue.ready().await;
+        let mut items = Vec::new();
+        if let Err(error) = queue.take(&mut items) {
+            return LinkEnd::Closed(error.to_string());
+        }
+        // Locked first: nobody's time may be earlier than what the tracker was told before.
+        let mut core = shared.core.lock();
+        let delivered = core.deliver(shared.now_ms(), items);
+        drop(core);
+        shared.rescheduled.notify_one();
+        match delivered {
+            Ok(()) => backoff.reset(),
+            Err(LinkFault::Forgotten) => return LinkEnd::Forgotten,
+            Err(LinkFault::Replica(reason)) => return LinkEnd::Closed(reason.into()),
+        }
+    }
+}

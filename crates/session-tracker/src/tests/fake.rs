@@ -1,0 +1,349 @@
+//! A log and a replica in memory, with the state machine's rules for sessions and the lease.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::{BufMut, Bytes, BytesMut};
+use menagerie_proto::consensus::{Consensus, ConsensusStatus, PROPOSAL_QUEUE, Proposals, Tail};
+use menagerie_proto::tree_store::{
+    CheckpointStream, Lease, LinkHello, LinkItem, LinkQueue, ReadOutcome, SessionEvent, SessionInfo,
+    StoreLink, TreeStore, TreeStoreStatus,
+};
+use menagerie_proto::{ServiceError, ServiceResult};
+use menagerie_types::command::internal::{
+    AttachSession, ChallengeLease, CreateSession, ExpireSession, TrackerLease,
+};
+use menagerie_types::command::{Command, read_chunk};
+use menagerie_types::{ErrorCode, IncarnationId, LogIndex, NodeId, OpCode, SessionId, WatchKinds, Zxid};
+use parking_lot::Mutex;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
+
+/// The whole other side. Cheap to clone; each clone is a replica of its own name.
+#[derive(Clone)]
+pub struct Fake {
+    state: Arc<Mutex<State>>,
+}
+
+struct State {
+    started: Instant,
+    zxid: i64,
+    sessions: BTreeMap<SessionId, SessionInfo>,
+    lease: Lease,
+    lease_until_ms: u64,
+    challenged: Option<(NodeId, u64)>,
+    results: HashMap<IncarnationId, Vec<Bytes>>,
+    links: Vec<(IncarnationId, Arc<LinkQueue>)>,
+    streams: Vec<oneshot::Sender<()>>,
+    has_leader: bool,
+    history_gone: Option<IncarnationId>,
+    ids_taken: u32,
+    expired: Vec<(SessionId, u64)>,
+}
+
+type Outcome = Result<Bytes, ErrorCode>;
+
+impl Fake {
+    pub fn new() -> Self {
+        let state = State {
+            started: Instant::now(),
+            zxid: 0,
+            sessions: BTreeMap::new(),
+            lease: Lease::default(),
+            lease_until_ms: 0,
+            challenged: None,
+            results: HashMap::new(),
+            links: Vec::new(),
+            streams: Vec::new(),
+            has_leader: true,
+            history_gone: None,
+            ids_taken: 0,
+            expired: Vec::new(),
+        };
+        Self { state: Arc::new(Mutex::new(state)) }
+    }
+
+    pub fn session(&self, id: SessionId) -> Option<SessionInfo> {
+        self.state.lock().sessions.get(&id).copied()
+    }
+
+    pub fn session_count(&self) -> usize {
+        self.state.lock().sessions.len()
+    }
+
+    pub fn lease(&self) -> Lease {
+        self.state.lock().lease
+    }
+
+    pub fn zxid(&self) -> i64 {
+        self.state.lock().zxid
+    }
+
+    /// Sessions expired so far, with the time.
+    pub fn expired(&self) -> Vec<(SessionId, u64)> {
+        self.state.lock().expired.clone()
+    }
+
+    /// The next so many new sessions find their ids taken.
+    pub fn take_ids(&self, count: u32) {
+        self.state.lock().ids_taken = count;
+    }
+
+    /// Without a leader, what is on the way is lost, and nothing can be proposed.
+    pub fn set_leader(&self, has_leader: bool) {
+        let mut state = self.state.lock();
+        state.has_leader = has_leader;
+        state.streams.clear();
+    }
+
+    pub fn close_links(&self) {
+        for (_, queue) in self.state.lock().links.drain(..) {
+            queue.close(ServiceError::Unavailable("closed by the test".into()));
+        }
+    }
+
+    /// All links are closed, and what those now linked proposed has no results any more.
+    pub fn lose_history(&self) {
+        let linked = self.state.lock().links.first().map(|(incarnation, _)| *incarnation);
+        self.state.lock().history_gone = linked;
+        self.close_links();
+    }
+
+    pub fn challenge(&self) {
+        let mut state = self.state.lock();
+        let body = ChallengeLease { epoch: state.lease.epoch };
+        state.challenge(&body);
+    }
+}
+
+impl State {
+    fn now_ms(&self) -> u64 {
+        self.started.elapsed().as_millis() as u64
+    }
+
+    fn push(&self, item: &LinkItem) {
+        for (_, queue) in &self.links {
+            queue.push(item.clone());
+            queue.wake();
+        }
+    }
+
+    fn push_to(&self, incarnation: IncarnationId, item: &LinkItem) {
+        for (_, queue) in self.links.iter().filter(|(linked, _)| *linked == incarnation) {
+            queue.push(item.clone());
+            queue.wake();
+        }
+    }
+
+    fn apply(&mut self, chunk: &Bytes) {
+        let (header, commands) = read_chunk(chunk).expect("trackers propose whole chunks");
+        for (seq, command) in (header.first_seq..).zip(commands) {
+            let applied = self.results.entry(header.incarnation).or_default().len() as u64;
+            if seq <= applied {
+                continue;
+            }
+            if seq > applied + 1 {
+                self.push_to(header.incarnation, &LinkItem::Refused { expected_seq: applied + 1 });
+                return;
+            }
+            self.zxid += 1;
+            let outcome = self.command(&command.expect("whole commands"));
+            let frames = frame(self.zxid, outcome);
+            self.results.entry(header.incarnation).or_default().push(frames.clone());
+            self.push_to(header.incarnation, &LinkItem::Results { first_seq: seq, count: 1, frames });
+        }
+    }
+
+    fn command(&mut self, command: &Command<'_>) -> Outcome {
+        let body = command.body;
+        match command.op {
+            OpCode::CreateSession => self.create(&CreateSession::decode(body).expect("body")),
+            OpCode::AttachSession => self.attach(&AttachSession::decode(body).expect("body")),
+            OpCode::ExpireSession => self.expire(&ExpireSession::decode(body).expect("body")),
+            OpCode::TrackerLease => self.acquire(&TrackerLease::decode(body).expect("body")),
+            OpCode::ChallengeLease => {
+                self.challenge(&ChallengeLease::decode(body).expect("body"));
+                Ok(Bytes::new())
+            }
+            other => panic!("a tracker does not propose {other:?}"),
+        }
+    }
+
+    fn check_epoch(&self, epoch: u64) -> Result<(), ErrorCode> {
+        let current = self.lease.epoch == epoch && self.lease.holder.is_some();
+        if current { Ok(()) } else { Err(ErrorCode::BadVersion) }
+    }
+
+    fn create(&mut self, body: &CreateSession) -> Outcome {
+        self.check_epoch(body.epoch)?;
+        if self.ids_taken > 0 || self.sessions.contains_key(&body.session) {
+            self.ids_taken = self.ids_taken.saturating_sub(1);
+            return Err(ErrorCode::NodeExists);
+        }
+        let CreateSession { session, timeout_ms, password, owner, .. } = *body;
+        self.established(SessionInfo { session, timeout_ms, password, owner })
+    }
+
+    fn attach(&mut self, body: &AttachSession) -> Outcome {
+        self.check_epoch(body.epoch)?;
+        let known = *self.sessions.get(&body.session).ok_or(ErrorCode::SessionExpired)?;
+        self.established(SessionInfo { timeout_ms: body.timeout_ms, owner: body.owner, ..known })
+    }
+
+    fn established(&mut self, info: SessionInfo) -> Outcome {
+        self.sessions.insert(info.session, info);
+        self.push(&LinkItem::Session(SessionEvent::Attached(info)));
+        let mut out = BytesMut::new();
+        out.put_slice(&info.password);
+        out.put_u32(info.timeout_ms);
+        Ok(out.freeze())
+    }
+
+    fn expire(&mut self, body: &ExpireSession) -> Outcome {
+        self.check_epoch(body.epoch)?;
+        self.sessions.remove(&body.session).ok_or(ErrorCode::SessionExpired)?;
+        self.expired.push((body.session, self.now_ms()));
+        self.push(&LinkItem::Session(SessionEvent::Closed { session: body.session, expired: true }));
+        Ok(Bytes::new())
+    }
+
+    fn acquire(&mut self, body: &TrackerLease) -> Outcome {
+        let now = self.now_ms();
+        let ours = self.lease.holder == Some(body.tracker);
+        let renews = ours && body.epoch == self.lease.epoch && body.epoch != 0;
+        let held_off = self.challenged.is_some_and(|(who, until)| who == body.tracker && now < until);
+        let free = ours || self.lease.holder.is_none() || now >= self.lease_until_ms;
+        if !renews && (body.epoch != 0 || held_off || !free) {
+            return Err(ErrorCode::BadVersion);
+        }
+        self.lease_until_ms = now + u64::from(body.ttl_ms);
+        if !renews {
+            let epoch = self.lease.epoch + 1;
+            self.lease = Lease { epoch, holder: Some(body.tracker), ttl_ms: body.ttl_ms };
+            self.push(&LinkItem::Lease(self.lease));
+        }
+        Ok(Bytes::copy_from_slice(&self.lease.epoch.to_be_bytes()))
+    }
+
+    fn challenge(&mut self, body: &ChallengeLease) {
+        if body.epoch == self.lease.epoch
+            && let Some(holder) = self.lease.holder.take()
+        {
+            self.challenged = Some((holder, self.now_ms() + u64::from(self.lease.ttl_ms)));
+            self.push(&LinkItem::Lease(self.lease));
+        }
+    }
+}
+
+fn frame(zxid: i64, outcome: Outcome) -> Bytes {
+    let (err, body) = match outcome {
+        Ok(body) => (0, body),
+        Err(code) => (code.code(), Bytes::new()),
+    };
+    let mut out = BytesMut::new();
+    out.put_u32(16 + body.len() as u32);
+    out.put_i32(0);
+    out.put_i64(zxid);
+    out.put_i32(err);
+    out.put_slice(&body);
+    out.freeze()
+}
+
+fn unsupported<T>() -> ServiceResult<T> {
+    Err(ServiceError::Invalid("trackers do not call this".into()))
+}
+
+#[async_trait]
+impl Consensus for Fake {
+    async fn propose(&self) -> ServiceResult<Proposals> {
+        let mut state = self.state.lock();
+        if !state.has_leader {
+            return Err(ServiceError::NotLeader { leader: None });
+        }
+        let (chunks, mut proposed) = mpsc::channel(PROPOSAL_QUEUE);
+        let (end, ended) = oneshot::channel();
+        let (stop, mut stopped) = oneshot::channel::<()>();
+        state.streams.push(stop);
+        let shared = Arc::clone(&self.state);
+        tokio::spawn(async move {
+            loop {
+                tokio::select! {
+                    biased;
+                    _ = &mut stopped => break,
+                    chunk = proposed.recv() => match chunk {
+                        Some(chunk) => shared.lock().apply(&chunk),
+                        None => break,
+                    },
+                }
+            }
+            let _gone = end.send(ServiceError::NotLeader { leader: None });
+        });
+        Ok(Proposals { chunks, ended })
+    }
+
+    async fn tail(&self, _from: LogIndex) -> ServiceResult<Tail> {
+        unsupported()
+    }
+
+    async fn barrier(&self) -> ServiceResult<LogIndex> {
+        unsupported()
+    }
+
+    async fn truncate(&self, _index: LogIndex) -> ServiceResult<LogIndex> {
+        unsupported()
+    }
+
+    async fn status(&self) -> ServiceResult<ConsensusStatus> {
+        unsupported()
+    }
+}
+
+#[async_trait]
+impl TreeStore for Fake {
+    async fn link(&self, hello: LinkHello) -> ServiceResult<Box<dyn StoreLink>> {
+        let mut state = self.state.lock();
+        assert!(hello.zxid <= Zxid(state.zxid) && hello.follow_sessions);
+        if state.history_gone == Some(hello.incarnation) {
+            return Err(ServiceError::HistoryGone("by the test".into()));
+        }
+        let queue = Arc::new(LinkQueue::default());
+        let index = LogIndex(state.zxid as u64);
+        queue.push(LinkItem::Start { index, zxid: Zxid(state.zxid), owned: Vec::new() });
+        queue.push(LinkItem::Lease(state.lease));
+        queue.push(LinkItem::Sessions(state.sessions.values().copied().collect()));
+        let results = state.results.get(&hello.incarnation).into_iter().flatten();
+        for (seq, frames) in (1..).zip(results).filter(|(seq, _)| *seq > hello.acked_seq) {
+            queue.push(LinkItem::Results { first_seq: seq, count: 1, frames: frames.clone() });
+        }
+        queue.wake();
+        state.links.push((hello.incarnation, Arc::clone(&queue)));
+        Ok(Box::new(FakeLink(queue)))
+    }
+
+    async fn fetch_checkpoint(&self) -> ServiceResult<CheckpointStream> {
+        unsupported()
+    }
+
+    async fn status(&self) -> ServiceResult<TreeStoreStatus> {
+        unsupported()
+    }
+}
+
+struct FakeLink(Arc<LinkQueue>);
+
+impl StoreLink for FakeLink {
+    fn read(&mut self, _token: u64, _read: &Command<'_>, _out: &mut BytesMut) -> ReadOutcome {
+        ReadOutcome::Closed
+    }
+
+    fn unwatch(&mut self, _path: &str, _kinds: WatchKinds) {}
+
+    fn await_applied(&mut self, _index: LogIndex) {}
+
+    fn flush(&mut self) {}
+
+    fn queue(&self) -> &Arc<LinkQueue> {
+        &self.0
+    }
+}
