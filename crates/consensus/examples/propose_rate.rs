@@ -102,7 +102,7 @@ async fn receive(
     latencies: &mut Vec<Duration>,
 ) -> Result<u64, Failure> {
     let batch = tail.next().await.ok_or("the tail has ended")??;
-    let chunks = batch.entries.iter().map(|entry| entry.chunks.len()).sum();
+    let chunks: usize = batch.entries.iter().map(|entry| entry.chunks.len()).sum();
     latencies.extend(sent.drain(..chunks).map(|at| at.elapsed()));
     Ok(batch.entries.len() as u64)
 }

@@ -121,3 +121,6 @@ fn config(options: &ConsensusOptions) -> Result<Config, ConsensusError> {
     };
     config.validate().map_err(|error| ConsensusError::Options(error.to_string()))
 }
+
+#[cfg(test)]
+mod tests;
