@@ -1,0 +1,16 @@
+//! The state machine as its users see it: commands in; replies, events and checkpoints out.
+
+mod acls;
+mod checkpoints;
+mod creates;
+mod deletes;
+mod exactly_once;
+mod leases;
+mod model;
+mod multis;
+mod property;
+mod reads;
+mod sessions;
+mod sets;
+mod stats;
+mod world;

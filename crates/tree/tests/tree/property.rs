@@ -1,0 +1,340 @@
+//! Random histories: against the model, over differently cut entries, and through checkpoints.
+
+use std::collections::BTreeMap;
+
+use bytes::{Bytes, BytesMut};
+use menagerie_jute::{AclList, CheckVersionRequest, CreateRequest, DeleteRequest, MultiOp, SetDataRequest};
+use menagerie_tree::{Meta, Record, State};
+use menagerie_types::command::internal::{CreateSession, ExpireSession};
+use menagerie_types::{ErrorCode, OpCode, SessionId};
+use proptest::prelude::*;
+
+use crate::model::{Model, Op, When};
+use crate::multis;
+use crate::world::*;
+
+/// A step of a history.
+#[derive(Clone, Debug)]
+enum Step {
+    One(Op, SessionId),
+    Multi(Vec<Op>, SessionId),
+    Open(SessionId),
+    Close(SessionId),
+    Expire(SessionId),
+    /// Proposes the last command again.
+    Repeat,
+    /// Leaves out a number.
+    Gap,
+}
+
+fn paths() -> impl Strategy<Value = String> {
+    let special = ["/", "/a/", "/zookeeper", "a", "/a//b"].map(String::from);
+    prop_oneof![20 => "/[abc]", 20 => "/[ab]/[abc]", 10 => "/a/[ab]/[abc]", 1 => prop::sample::select(special.to_vec())]
+}
+
+fn ops() -> impl Strategy<Value = Op> {
+    let data = || prop::collection::vec(any::<u8>(), 0..4);
+    let version = || prop_oneof![3 => Just(-1), 2 => 0..3];
+    let flags = prop_oneof![6 => Just(0), 3 => Just(1), 2 => Just(2), 1 => Just(3)];
+    prop_oneof![
+        8 => (paths(), flags, data()).prop_map(|(path, flags, data)| Op::Create { path, flags, data }),
+        5 => (paths(), version()).prop_map(|(path, version)| Op::Delete { path, version }),
+        4 => (paths(), data(), version()).prop_map(|(path, data, version)| Op::Set { path, data, version }),
+        1 => (paths(), version()).prop_map(|(path, version)| Op::Check { path, version }),
+    ]
+}
+
+fn steps() -> impl Strategy<Value = Step> {
+    let session = || prop_oneof![1 => Just(NOBODY), 3 => (1..4i64).prop_map(SessionId)];
+    let owner = || (1..4i64).prop_map(SessionId);
+    let single = ops().prop_filter("check stands in multis only", |op| !matches!(op, Op::Check { .. }));
+    prop_oneof![
+        20 => (single, session()).prop_map(|(op, session)| Step::One(op, session)),
+        6 => (prop::collection::vec(ops(), 0..6), session()).prop_map(|(ops, session)| Step::Multi(ops, session)),
+        3 => owner().prop_map(Step::Open),
+        1 => owner().prop_map(Step::Close),
+        1 => owner().prop_map(Step::Expire),
+        1 => Just(Step::Repeat),
+        1 => Just(Step::Gap),
+    ]
+}
+
+fn body(op: &Op) -> (OpCode, BytesMut) {
+    match op {
+        Op::Create { path, flags, data } => (OpCode::Create, create(path, Some(data), *flags)),
+        Op::Delete { path, version } => (OpCode::Delete, delete(path, *version)),
+        Op::Set { path, data, version } => (OpCode::SetData, set(path, data, *version)),
+        Op::Check { .. } => (OpCode::Check, BytesMut::new()),
+    }
+}
+
+fn multi_op(op: &Op) -> MultiOp<'_> {
+    match op {
+        Op::Create { path, flags, data } => {
+            let request = CreateRequest { path, data: Some(data), acl: Some(AclList::open()), flags: *flags };
+            MultiOp::Create(request, OpCode::Create.code())
+        }
+        Op::Delete { path, version } => MultiOp::Delete(DeleteRequest { path, version: *version }),
+        Op::Set { path, data, version } => {
+            MultiOp::SetData(SetDataRequest { path, data: Some(data), version: *version })
+        }
+        Op::Check { path, version } => MultiOp::Check(CheckVersionRequest { path, version: *version }),
+    }
+}
+
+/// A world and a model that must agree.
+struct Pair {
+    world: World,
+    model: Model,
+    epoch: u64,
+    /// The gateway's commands that took effect, and the tracker's, in order.
+    history: Vec<(bool, Owned)>,
+}
+
+impl Pair {
+    fn new() -> Self {
+        let mut world = World::new();
+        let epoch = world.lease();
+        Self { world, model: Model::new(), epoch, history: Vec::new() }
+    }
+
+    /// Proposes in the name of the gateway or the tracker.
+    fn propose(&mut self, by_tracker: bool, command: Owned) -> (Reply, When) {
+        let session = command.session;
+        self.history.push((by_tracker, command.clone()));
+        let reply = self.world.propose(if by_tracker { TRACKER } else { GATEWAY }, command);
+        (reply, When { zxid: self.world.state.zxid(), time_ms: self.world.time_ms, session })
+    }
+
+    fn lacks(&self, session: SessionId) -> bool {
+        session != NOBODY && !self.model.sessions.contains(&session)
+    }
+
+    fn step(&mut self, step: &Step) {
+        match step {
+            Step::One(op, session) => {
+                let (code, body) = body(op);
+                let (reply, when) = self.propose(false, self.world.owned(code, *session, body));
+                let expected = match self.lacks(*session) {
+                    true => Err(ErrorCode::SessionExpired),
+                    false => self.model.run(op, when),
+                };
+                assert_eq!(reply.error(), expected.as_ref().err().copied(), "{op:?}");
+                if let Ok(Some(path)) = expected {
+                    assert_eq!(reply.path(), path);
+                }
+            }
+            Step::Multi(ops, session) => self.multi(ops, *session),
+            Step::Open(session) => {
+                let session = *session;
+                let request = CreateSession {
+                    session,
+                    timeout_ms: 9,
+                    password: [1; 16],
+                    owner: GATEWAY,
+                    epoch: self.epoch,
+                };
+                let body = request.encode();
+                let command = Owned { op: OpCode::CreateSession, session: NOBODY, auth: Bytes::new(), body };
+                let (reply, _) = self.propose(true, command);
+                assert_eq!(reply.error().is_none(), self.model.sessions.insert(session));
+            }
+            Step::Close(session) => {
+                let command = self.world.owned(OpCode::CloseSession, *session, BytesMut::new());
+                let (reply, when) = self.propose(false, command);
+                assert_eq!(reply.error().is_some(), self.lacks(*session));
+                self.model.end_session(*session, when.zxid);
+            }
+            Step::Expire(session) => {
+                let body = ExpireSession { session: *session, epoch: self.epoch }.encode();
+                let command = Owned { op: OpCode::ExpireSession, session: NOBODY, auth: Bytes::new(), body };
+                let (reply, when) = self.propose(true, command);
+                assert_eq!(reply.error().is_some(), self.lacks(*session));
+                self.model.end_session(*session, when.zxid);
+            }
+            Step::Repeat => {
+                if let (Some((false, last)), Some(seq)) =
+                    (self.history.last(), self.world.state.last_seq(GATEWAY))
+                {
+                    let again = chunk(GATEWAY, seq, std::slice::from_ref(last));
+                    assert!(self.world.apply(&[again]).is_empty());
+                }
+            }
+            Step::Gap => {
+                let seq = self.world.state.last_seq(GATEWAY).unwrap_or(0);
+                let noop = self.world.owned(OpCode::Noop, NOBODY, BytesMut::new());
+                assert!(self.world.apply(&[chunk(GATEWAY, seq + 2, &[noop])]).is_empty());
+                assert_eq!(self.world.seen.reports, [Report::Refused(GATEWAY, seq + 1)]);
+            }
+        }
+    }
+
+    fn multi(&mut self, ops: &[Op], session: SessionId) {
+        let request = multis::multi(&ops.iter().map(multi_op).collect::<Vec<_>>());
+        let (reply, when) = self.propose(false, self.world.owned(OpCode::Multi, session, request));
+        if self.lacks(session) {
+            assert_eq!(reply.error(), Some(ErrorCode::SessionExpired));
+            return;
+        }
+        assert_eq!(reply.error(), None);
+        let Err((culprit, error)) = self.model.multi(ops, when) else { return };
+        let mut codes = vec![0; culprit];
+        codes.push(error.code());
+        codes.resize(ops.len(), ErrorCode::RuntimeInconsistency.code());
+        assert_eq!(multis::errors(&reply), codes);
+    }
+
+    fn agree(&self) {
+        let state = &self.world.state;
+        assert_eq!(state.znode_count(), self.model.nodes.len() as u64);
+        for (path, node) in &self.model.nodes {
+            assert_eq!(self.world.stat(path), self.model.stat(path), "{path}");
+            assert_eq!(self.world.children(path), self.model.children(path), "{path}");
+            let reply = self.world.read(OpCode::GetData, path);
+            assert_eq!(reply.reader().buffer(), Ok(Some(&node.data[..])), "{path}");
+        }
+        let bytes: usize = self.model.nodes.iter().map(|(path, node)| path.len() + node.data.len()).sum();
+        assert_eq!(state.data_bytes(), bytes as u64);
+        let owned = self.model.nodes.keys().filter(|path| self.model.stat(path).ephemeral_owner != NOBODY);
+        assert_eq!(state.ephemeral_count(), owned.count() as u64);
+        assert!(state.sessions().map(|(id, _)| id).eq(self.model.sessions.iter().copied()));
+    }
+}
+
+/// A key-value store that checkpoints are written to.
+#[derive(Default)]
+struct Store {
+    records: BTreeMap<Vec<u8>, Vec<u8>>,
+    meta: Option<Meta>,
+    /// The checkpoint being made.
+    batch: Option<(Meta, Vec<Record>)>,
+}
+
+impl Store {
+    fn load(&self) -> Option<State> {
+        let mut loader = State::loader();
+        for (key, value) in &self.records {
+            loader.record(key, value).expect("a good record");
+        }
+        Some(loader.finish(&self.meta?).expect("they add up"))
+    }
+
+    /// Moves a checkpoint on, in one of the ways there are.
+    fn work(&mut self, state: &mut State, choice: u8) {
+        match (choice % 4, self.batch.take()) {
+            (0, None) => self.batch = Some((state.begin_checkpoint(), Vec::new())),
+            (_, None) => {}
+            (0, Some(_)) if choice % 8 == 0 => state.abort_checkpoint(),
+            (0, Some(_)) => self.batch = Some((state.begin_checkpoint(), Vec::new())),
+            (_, Some((meta, mut records))) => {
+                if state.checkpoint_slice(usize::from(choice % 5), &mut records) {
+                    self.batch = Some((meta, records));
+                } else if choice % 7 == 0 {
+                    state.abort_checkpoint();
+                } else {
+                    self.store(meta, records);
+                }
+            }
+        }
+    }
+
+    fn store(&mut self, meta: Meta, records: Vec<Record>) {
+        for (key, value) in records {
+            match value {
+                Some(value) => self.records.insert(key, value),
+                None => self.records.remove(&key),
+            };
+        }
+        self.meta = Some(Meta::decode(&meta.encode()).expect("just encoded"));
+    }
+}
+
+fn choices(len: usize) -> impl Strategy<Value = Vec<u8>> {
+    prop::collection::vec(any::<u8>(), len)
+}
+
+/// The same commands in entries and chunks cut by `cuts`, all at one time. Gives the digest.
+fn replay(history: &[(bool, Owned)], cuts: &[u8]) -> u64 {
+    let mut world = World::new();
+    world.lease();
+    let now = world.time_ms + 1;
+    let mut chunks = Vec::new();
+    let mut rest = history;
+    let mut cuts = cuts.iter().cycle();
+    while let Some((by_tracker, _)) = rest.first() {
+        let cut = usize::from(*cuts.next().expect("endless"));
+        let same = rest.iter().take_while(|(other, _)| other == by_tracker).count().min(1 + cut % 7);
+        let commands: Vec<_> = rest[..same].iter().map(|(_, command)| command.clone()).collect();
+        let incarnation = if *by_tracker { TRACKER } else { GATEWAY };
+        let before =
+            history[..history.len() - rest.len()].iter().filter(|(other, _)| other == by_tracker).count();
+        let first_seq = 1 + u64::from(*by_tracker) + before as u64;
+        chunks.push(chunk(incarnation, first_seq, &commands));
+        rest = &rest[same..];
+        if cut % 3 == 0 || rest.is_empty() {
+            world.time_ms = now - 1;
+            world.apply(&std::mem::take(&mut chunks));
+        }
+    }
+    world.state.digest()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_history_ends_as_the_model_says(steps in prop::collection::vec(steps(), 1..120)) {
+        let mut pair = Pair::new();
+        for step in &steps {
+            pair.step(step);
+        }
+        pair.agree();
+    }
+
+    #[test]
+    fn how_commands_are_cut_into_chunks_and_entries_makes_no_difference(
+        steps in prop::collection::vec(steps(), 1..80),
+        cuts in choices(16),
+        other_cuts in choices(16),
+    ) {
+        let mut pair = Pair::new();
+        steps.iter().for_each(|step| pair.step(step));
+        prop_assert_eq!(replay(&pair.history, &cuts), replay(&pair.history, &other_cuts));
+    }
+
+    #[test]
+    fn checkpoints_taken_at_any_moment_hold_the_state_of_their_begin(
+        steps in prop::collection::vec(steps(), 1..120),
+        work in choices(120),
+    ) {
+        let (mut pair, mut store) = (Pair::new(), Store::default());
+        let mut last = None;
+        for (step, choice) in steps.iter().zip(&work) {
+            pair.step(step);
+            store.work(&mut pair.world.state, *choice);
+            pair.step(step);
+            store.work(&mut pair.world.state, choice.rotate_left(3));
+            let meta = store.meta.map(|meta| meta.index);
+            if meta != last {
+                last = meta;
+                let mut state = store.load().expect("there is a meta");
+                catch_up(&mut state, &pair.world.log);
+                prop_assert_eq!(state.digest(), pair.world.state.digest());
+                if choice % 2 == 0 {
+                    // From here on the loaded state runs instead: it must go on in the same way.
+                    pair.world.state = state;
+                    store.batch = None;
+                }
+            }
+        }
+        pair.agree();
+    }
+}
+
+/// Applies what came after.
+fn catch_up(state: &mut State, log: &[(i64, Vec<Bytes>)]) {
+    for (time_ms, chunks) in &log[state.index().0 as usize..] {
+        let index = state.index().next();
+        state.apply_entry(index, *time_ms, chunks, &mut Recorder::default()).expect("well-formed");
+    }
+}
