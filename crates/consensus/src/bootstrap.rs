@@ -10,7 +10,7 @@ use std::time::Duration;
 use futures::future::join_all;
 use menagerie_proto::channel;
 use menagerie_proto::consensus::{Consensus, ConsensusClient, Member};
-use openraft::BasicNode;
+use openraft::{BasicNode, ReadPolicy};
 
 use crate::ConsensusOptions;
 use crate::types::Raft;
@@ -76,6 +76,19 @@ async fn found(raft: &Raft, options: &ConsensusOptions) {
     match raft.initialize(voters).await {
         Ok(()) => tracing::info!("ensemble founded"),
         Err(error) => return tracing::info!(%error, "ensemble not founded"),
+    }
+    add_learners(raft, options).await;
+}
+
+/// The founder leads first, as nobody else knows of the ensemble before it asks for their votes. Learners can be
+/// added once what it begins with is committed.
+async fn add_learners(raft: &Raft, options: &ConsensusOptions) {
+    while let Err(error) = raft.ensure_linearizable(ReadPolicy::ReadIndex).await {
+        let elsewhere = raft.current_leader().await.is_some_and(|leader| leader != options.id.0);
+        if elsewhere || error.fatal().is_some() {
+            return tracing::warn!(%error, "learners not added");
+        }
+        tokio::time::sleep(RETRY).await;
     }
     for learner in options.members.iter().filter(|member| !member.voter) {
         let node = BasicNode { addr: learner.address.clone() };

@@ -10,6 +10,10 @@
 //! member that needs what was dropped gets the snapshot, its log begins later, and a tail that wants more gets
 //! `Truncated`.
 //!
+//! Metrics: `menagerie_consensus_` `term`, `is_leader`, `commit_index`, `append_bytes` and `append_chunks` (of one
+//! entry), `fsync_seconds`, `terms_total`, `elections_won_total`, `raft_calls_total{call}`, and ZooKeeper's
+//! `fsynctime` in ms.
+//!
 //! A voter that lost its disk may come back with an empty directory: the leader sends it everything. It has then
 //! forgotten what it acknowledged, so until it has caught up it counts for less than the majority rule assumes:
 //! never bring back two wiped voters of three at once.

@@ -152,6 +152,24 @@ async fn an_empty_member_begins_where_the_truncated_log_does() {
 }
 
 #[tokio::test]
+async fn a_learner_has_the_log_but_no_vote() {
+    let mut ensemble = Ensemble::start_tuned(3, |options| options.members[2].voter = false);
+    let (_, proposals) = ensemble.propose().await;
+    send(&proposals, "seen").await;
+    assert_eq!(texts(&read_to(&ensemble.member(3).consensus, 1, "seen").await), ["seen"]);
+    let status = until("the membership", || async {
+        let status = ensemble.member(3).status().await;
+        (status.members.len() == 3 && status.state == "learner").then_some(status)
+    })
+    .await;
+    assert!(!status.members[2].voter && status.members[0].voter);
+    // Two voters of two are needed: one of them and the learner are no majority.
+    ensemble.stop(2);
+    let stalled = ensemble.member(1).consensus.barrier().await;
+    assert!(stalled.is_err(), "{stalled:?}");
+}
+
+#[tokio::test]
 async fn a_wiped_founder_joins_the_ensemble_that_exists() {
     let mut ensemble = Ensemble::start(3);
     let (_, proposals) = ensemble.propose().await;
