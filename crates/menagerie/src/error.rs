@@ -35,7 +35,7 @@ pub enum Error {
         source: std::io::Error,
     },
     /// A component could not start, or stopped for good.
-    #[error("{component} stopped: {problem}")]
+    #[error("{component}: {problem}")]
     Component {
         /// Which one.
         component: &'static str,

@@ -9,9 +9,9 @@ use tracing_subscriber::filter::ParseError;
 
 use crate::cli::{LogFormat, Logging};
 
-/// Libraries that say much and concern the operator only when something is wrong. What the operator writes comes
+/// openraft warns of a member that is down at every attempt to reach it. Libraries that say much and concern the operator only when something is wrong. What the operator writes comes
 /// later in the filter and so wins.
-const QUIET: &str = "openraft=warn,h2=warn,hyper=warn,hyper_util=warn,tower=warn,sled=warn,tonic=warn";
+const QUIET: &str = "openraft=error,h2=warn,hyper=warn,hyper_util=warn,tower=warn,sled=warn,tonic=warn";
 
 /// From 50 µs, below one sync, to 10 s, beyond which everything is the same failure.
 const SECONDS_BUCKETS: &[f64] = &[

@@ -61,9 +61,8 @@ impl ConsensusPart {
         let (local, thread) = (self.local.clone(), thread.handle().clone());
         process.on_stop("leadership", async move {
             let transfer = thread.spawn(async move { local.transfer_leadership(None).await });
-            match transfer.await {
-                Ok(Err(error)) => warn!(%error, "stopping without handing over; the others elect a leader"),
-                Ok(Ok(())) | Err(_) => {}
+            if let Ok(Err(error)) = transfer.await {
+                warn!(%error, "stopping without handing over; the others elect a leader");
             }
         });
     }

@@ -2,6 +2,7 @@
 
 pub mod consensus;
 pub mod gateway;
+mod per_thread;
 pub mod public_api;
 pub mod remote;
 pub mod session_tracker;

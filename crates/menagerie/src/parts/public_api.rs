@@ -20,6 +20,7 @@ pub fn serve(process: &Process, gateway: &GatewayPart, bound: Bound) -> Result<(
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
     };
     let server = GrpcServer::new()
+        .with(menagerie_gateway::grpc::service(gateway.api.clone()))
         .with(builder().build_v1().map_err(fail)?)
         // Older tools know only this one.
         .with(builder().build_v1alpha().map_err(fail)?);

@@ -9,22 +9,21 @@ use menagerie_proto::consensus::{Consensus, ConsensusClient, LayeredConsensus};
 use menagerie_proto::session_tracker::{LayeredSessionTracker, SessionTracker, SessionTrackerClient};
 use menagerie_proto::tree_store::{LayeredTreeStore, TreeStore, TreeStoreClient};
 use menagerie_types::NodeId;
-use tonic::transport::Channel;
 use tracing::{info, warn};
 
+use super::per_thread::PerThread;
 use crate::cli::{Members, Trackers};
 use crate::error::{Error, Result};
 
 const RESOLVE_PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
 
-/// The log's members: `local` first if there is one, then the others over gRPC. Call it on the runtime that will
-/// use them.
+/// The log's members: `local` first if there is one, then the others over gRPC.
 pub fn ensemble(members: &Members, local: Option<(NodeId, Arc<dyn Consensus>)>) -> Result<Ensemble> {
     let mut all: Vec<(NodeId, Arc<dyn Consensus>)> = Vec::new();
     let here = local.as_ref().map(|(id, _)| *id);
     all.extend(local.map(|(id, member)| (id, Arc::new(LayeredConsensus::new(member)) as _)));
     for (id, address) in members.iter().filter(|(id, _)| Some(*id) != here) {
-        let client = Arc::new(ConsensusClient::new(lazy(address)?));
+        let client = Arc::new(PerThread::new(address, ConsensusClient::new).map_err(wrong(address))?);
         all.push((id, Arc::new(LayeredConsensus::new(client))));
     }
     Ok(Ensemble::new(all))
@@ -34,7 +33,8 @@ pub fn ensemble(members: &Members, local: Option<(NodeId, Arc<dyn Consensus>)>) 
 pub fn stores(members: &Members, except: Option<NodeId>) -> Result<Vec<Arc<dyn TreeStore>>> {
     let mut all: Vec<Arc<dyn TreeStore>> = Vec::new();
     for (_, address) in members.iter().filter(|(id, _)| Some(*id) != except) {
-        all.push(layered_store(Arc::new(TreeStoreClient::new(lazy(address)?))));
+        let client = PerThread::new(address, TreeStoreClient::new).map_err(wrong(address))?;
+        all.push(layered_store(Arc::new(client)));
     }
     Ok(all)
 }
@@ -58,8 +58,8 @@ pub fn trackers(members: &Members, except: Option<NodeId>) -> Result<TrackersByI
         .iter()
         .filter(|(id, _)| Some(*id) != except)
         .map(|(id, address)| {
-            let client = Arc::new(SessionTrackerClient::new(lazy(address)?));
-            Ok((id, layered_tracker(client)))
+            let channel = channel::lazy(address).map_err(wrong(address))?;
+            Ok((id, layered_tracker(Arc::new(SessionTrackerClient::new(channel)))))
         })
         .collect()
 }
@@ -94,7 +94,6 @@ async fn resolve(name: &str) -> Members {
     }
 }
 
-fn lazy(address: &str) -> Result<Channel> {
-    let wrong = |error| Error::config(address.to_owned(), format!("is no address for gRPC: {error}"));
-    channel::lazy(address).map_err(wrong)
+fn wrong(address: &str) -> impl FnOnce(tonic::transport::Error) -> Error {
+    move |error| Error::config(address.to_owned(), format!("is no address for gRPC: {error}"))
 }

@@ -24,7 +24,7 @@ pub async fn run(args: &ServerArgs, recorder: PrometheusHandle) -> Result<()> {
     for warning in &config.warnings {
         warn!("{warning}");
     }
-    let client_addr = resolve("clientPortAddress", &config.client_addr)?;
+    let client_addr = resolve(&config.client_addr.place, &config.client_addr.text)?;
     let grpc = grpc_addr(args, &config)?.map(|address| bind(address, "gRPC clients")).transpose()?;
     let internal = internal_addr(&config)?.map(|address| bind(address, "the other members")).transpose()?;
     let data = Directories::open(&config)?;
@@ -89,7 +89,7 @@ fn internal_addr(config: &ZooConfig) -> Result<Option<SocketAddr>> {
 fn grpc_addr(args: &ServerArgs, config: &ZooConfig) -> Result<Option<SocketAddr>> {
     match (args.grpc_addr, &config.grpc_addr) {
         (Some(address), _) => Ok(Some(address)),
-        (None, Some(address)) => resolve("menagerie.grpcAddress", address).map(Some),
+        (None, Some(address)) => resolve(&address.place, &address.text).map(Some),
         (None, None) => Ok(None),
     }
 }
@@ -98,7 +98,7 @@ fn grpc_addr(args: &ServerArgs, config: &ZooConfig) -> Result<Option<SocketAddr>
 fn admin(args: &ServerArgs, config: &ZooConfig) -> Option<Bound> {
     let address = match (args.admin_addr, &config.admin_addr) {
         (Some(address), _) => Ok(address),
-        (None, Some(address)) => resolve("admin.serverAddress", address),
+        (None, Some(address)) => resolve(&address.place, &address.text),
         (None, None) => return None,
     };
     match address.and_then(|address| bind(address, "the admin server")) {

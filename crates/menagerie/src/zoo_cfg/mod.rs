@@ -33,6 +33,15 @@ const JUTE_MAX_BUFFER_MAX: u32 = 32 * 1024 * 1024;
 const ADMIN_PORT: u16 = 8080;
 const ANY_ADDRESS: &str = "0.0.0.0";
 
+/// A `host:port` that is resolved later, and the setting it comes from, for when it does not resolve.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Address {
+    /// `host:port`.
+    pub text: String,
+    /// File, line and key.
+    pub place: String,
+}
+
 /// What zoo.cfg says, with defaults filled in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ZooConfig {
@@ -42,8 +51,8 @@ pub struct ZooConfig {
     pub data_log_dir: PathBuf,
     /// False: both directories must be there already.
     pub create_dirs: bool,
-    /// `host:port` for clients.
-    pub client_addr: String,
+    /// Where clients connect.
+    pub client_addr: Address,
     /// Milliseconds.
     pub tick_time_ms: u32,
     /// Smallest session timeout granted.
@@ -56,10 +65,10 @@ pub struct ZooConfig {
     pub jute_maxbuffer: u32,
     /// 4lw.commands.whitelist.
     pub four_letter_words: Option<FourLetterWords>,
-    /// `host:port` of the admin server, unless it is switched off.
-    pub admin_addr: Option<String>,
-    /// `host:port` for gRPC clients.
-    pub grpc_addr: Option<String>,
+    /// The admin server, unless it is switched off.
+    pub admin_addr: Option<Address>,
+    /// Where gRPC clients connect.
+    pub grpc_addr: Option<Address>,
     /// Listen for members on every interface, whatever server.N says.
     pub quorum_on_all_addresses: bool,
     /// The ensemble; a single member alone if empty.
@@ -200,7 +209,7 @@ fn session_timeouts(source: &Source, tick_time_ms: u32) -> Result<(u32, u32)> {
 }
 
 /// clientPort of the file and of this member's server line must agree, as in ZooKeeper.
-fn client_addr(source: &Source, me: Option<&Server>) -> Result<String> {
+fn client_addr(source: &Source, me: Option<&Server>) -> Result<Address> {
     let stated = source.number("clientPort", 0..=u16::MAX)?;
     let of_line = me.and_then(|me| me.client.as_ref());
     if let (Some(port), Some(line), Some(property)) = (stated, of_line, source.get("clientPort"))
@@ -221,15 +230,17 @@ fn client_addr(source: &Source, me: Option<&Server>) -> Result<String> {
         );
     };
     let host = of_line.and_then(|line| line.host.as_deref()).or(source.text("clientPortAddress"));
-    Ok(authority(host.unwrap_or(ANY_ADDRESS), port))
+    let place = source.place_of("clientPortAddress");
+    Ok(Address { text: authority(host.unwrap_or(ANY_ADDRESS), port), place })
 }
 
-fn admin_addr(source: &Source) -> Result<Option<String>> {
+fn admin_addr(source: &Source) -> Result<Option<Address>> {
     if !source.flag("admin.enableServer")?.unwrap_or(true) {
         return Ok(None);
     }
     let port = source.number("admin.serverPort", 0..=u16::MAX)?.unwrap_or(ADMIN_PORT);
-    Ok(Some(authority(source.text("admin.serverAddress").unwrap_or(ANY_ADDRESS), port)))
+    let text = authority(source.text("admin.serverAddress").unwrap_or(ANY_ADDRESS), port);
+    Ok(Some(Address { text, place: source.place_of("admin.serverAddress") }))
 }
 
 fn four_letter_words(source: &Source) -> Result<Option<FourLetterWords>> {
@@ -237,11 +248,11 @@ fn four_letter_words(source: &Source) -> Result<Option<FourLetterWords>> {
     property.value.parse().map(Some).map_err(|problem: String| source.fault(property, problem))
 }
 
-fn grpc_addr(source: &Source) -> Result<Option<String>> {
+fn grpc_addr(source: &Source) -> Result<Option<Address>> {
     let Some(property) = source.get("menagerie.grpcAddress") else { return Ok(None) };
     match property.value.rsplit_once(':') {
         Some((host, port)) if !host.is_empty() && port.parse::<u16>().is_ok() => {
-            Ok(Some(property.value.clone()))
+            Ok(Some(Address { text: property.value.clone(), place: source.place(property) }))
         }
         _ => Err(source.fault(property, "give host:port, such as 0.0.0.0:2182")),
     }

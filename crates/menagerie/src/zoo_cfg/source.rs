@@ -84,6 +84,11 @@ impl Source {
         Error::config(format!("{}: {key}", self.file), problem)
     }
 
+    /// File, line and key of `key`, which may be absent.
+    pub fn place_of(&self, key: &str) -> String {
+        self.get(key).map_or_else(|| format!("{}: {key}", self.file), |property| self.place(property))
+    }
+
     /// File, line and key of `property`.
     pub fn place(&self, property: &Property) -> String {
         format!("{}:{}: {}", self.file, property.line, property.key)

@@ -33,14 +33,17 @@ fn the_tutorial_file_of_one_server_gets_the_defaults() {
         data_dir: "./zk data".into(),
         data_log_dir: "./zk data".into(),
         create_dirs: true,
-        client_addr: "0.0.0.0:2181".into(),
+        client_addr: Address { text: "0.0.0.0:2181".into(), place: "zoo.cfg: clientPortAddress".into() },
         tick_time_ms: 2000,
         min_session_timeout_ms: 4000,
         max_session_timeout_ms: 40_000,
         max_client_cnxns: 60,
         jute_maxbuffer: 1_048_575,
         four_letter_words: None,
-        admin_addr: Some("0.0.0.0:8080".into()),
+        admin_addr: Some(Address {
+            text: "0.0.0.0:8080".into(),
+            place: "zoo.cfg: admin.serverAddress".into(),
+        }),
         grpc_addr: None,
         quorum_on_all_addresses: false,
         servers: vec![],
@@ -71,13 +74,14 @@ fn every_honoured_key_has_its_effect() {
          datadir.autocreate=false\nquorumListenOnAllIPs=true\nforceSync=yes\nelectionAlg=3\nleaderServes=yes\n"
     ));
     assert_eq!(config.data_log_dir, Path::new("/log"));
-    assert_eq!(config.client_addr, "10.0.0.1:2181");
+    assert_eq!(config.client_addr.text, "10.0.0.1:2181");
+    assert_eq!(config.client_addr.place, "zoo.cfg:5: clientPortAddress");
     assert_eq!(config.max_client_cnxns, 0);
     assert_eq!((config.min_session_timeout_ms, config.max_session_timeout_ms), (1000, 60_000));
     assert_eq!(config.four_letter_words, "ruok,stat".parse().ok());
-    assert_eq!(config.admin_addr.as_deref(), Some("127.0.0.1:9000"));
+    assert_eq!(config.admin_addr.map(|a| a.text).as_deref(), Some("127.0.0.1:9000"));
     assert_eq!(config.jute_maxbuffer, 4_194_304);
-    assert_eq!(config.grpc_addr.as_deref(), Some("0.0.0.0:2182"));
+    assert_eq!(config.grpc_addr.map(|a| a.text).as_deref(), Some("0.0.0.0:2182"));
     assert!(!config.create_dirs && config.quorum_on_all_addresses);
     assert_eq!(config.warnings, Vec::<String>::new());
     assert_eq!(good(&format!("{ONE}admin.enableServer=false")).admin_addr, None);
@@ -203,9 +207,9 @@ fn one_listed_server_needs_no_myid_unless_it_is_a_quorum_of_one() {
 #[test]
 fn the_client_address_may_stand_in_the_server_line() {
     let text = "dataDir=/d\nserver.1=zoo1:2888:3888;10.0.0.9:2182\n";
-    assert_eq!(good(text).client_addr, "10.0.0.9:2182");
+    assert_eq!(good(text).client_addr.text, "10.0.0.9:2182");
     let text = "dataDir=/d\nclientPortAddress=10.0.0.1\nserver.1=zoo1:2888:3888;2182\n";
-    assert_eq!(good(text).client_addr, "10.0.0.1:2182");
+    assert_eq!(good(text).client_addr.text, "10.0.0.1:2182");
 }
 
 #[test]
