@@ -269,3 +269,36 @@ async fn shutdown_ends_streams_and_tails() {
     consensus.ended().await;
     assert!(consensus.propose().await.is_err());
 }
+
+#[tokio::test]
+async fn a_member_that_hears_nobody_deposes_no_healthy_leader() {
+    let (ensemble, gate) = Ensemble::start_gated().await;
+    until("the others to lead", || async {
+        let leader = ensemble.leader().await;
+        if leader == 3 {
+            let handed = ensemble.member(3).consensus.transfer_leadership(Some(NodeId(1))).await;
+            handed.expect("handed over");
+        }
+        (leader != 3).then_some(())
+    })
+    .await;
+    let (leader, proposals) = ensemble.propose().await;
+    send(&proposals, "before").await;
+    read_to(&ensemble.member(3).consensus, 1, "before").await;
+    let term = ensemble.member(leader).status().await.term;
+    let asked = || ensemble.member(leader).consensus.raft_calls().pre_vote;
+
+    gate.set_open(false);
+    let before = asked();
+    until("some attempts of the cut off member", || async { (asked() >= before + 3).then_some(()) }).await;
+    send(&proposals, "meanwhile").await;
+    read_to(&ensemble.member(leader).consensus, 1, "meanwhile").await;
+    assert_eq!(ensemble.member(3).status().await.term, term, "it only asked whether it could win");
+
+    gate.set_open(true);
+    read_to(&ensemble.member(3).consensus, 1, "meanwhile").await;
+    let status = ensemble.member(leader).status().await;
+    assert_eq!((status.state.as_str(), status.term), ("leader", term));
+    send(&proposals, "after").await;
+    read_to(&ensemble.member(3).consensus, 1, "after").await;
+}

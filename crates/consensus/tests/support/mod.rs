@@ -1,9 +1,11 @@
 //! An ensemble of members in one process, each on a thread of its own, over loopback.
 #![allow(dead_code)] // each test binary uses a part
 
+pub mod gate;
+
 use std::future::Future;
 use std::net::TcpListener;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -61,8 +63,14 @@ impl Ensemble {
     }
 
     pub fn start_tuned(size: u64, tune: impl Fn(&mut ConsensusOptions) + Send + Sync + 'static) -> Self {
-        let listeners: Vec<TcpListener> =
-            (0..size).map(|_| TcpListener::bind("127.0.0.1:0").expect("a free port")).collect();
+        let listeners = (0..size).map(|_| TcpListener::bind("127.0.0.1:0").expect("a free port")).collect();
+        Self::start_on(listeners, tune)
+    }
+
+    fn start_on(
+        listeners: Vec<TcpListener>,
+        tune: impl Fn(&mut ConsensusOptions) + Send + Sync + 'static,
+    ) -> Self {
         let members = listeners.iter().zip(1..).map(|(listener, id)| Member {
             id: NodeId(id),
             address: listener.local_addr().expect("bound").to_string(),
@@ -79,6 +87,16 @@ impl Ensemble {
             ensemble.running.push(Some(member));
         }
         ensemble
+    }
+
+    /// Starts three members; the third can be reached through a gate only.
+    pub async fn start_gated() -> (Self, gate::Gate) {
+        let listeners: Vec<TcpListener> =
+            (0..3).map(|_| TcpListener::bind("127.0.0.1:0").expect("a free port")).collect();
+        let gate = gate::Gate::to(listeners[2].local_addr().expect("bound").to_string()).await;
+        let address = gate.address.to_string();
+        let ensemble = Self::start_on(listeners, move |options| options.members[2].address = address.clone());
+        (ensemble, gate)
     }
 
     pub fn dir(&self, id: u64) -> PathBuf {
@@ -223,8 +241,4 @@ pub async fn read_to(consensus: &LocalConsensus, from: u64, last: &str) -> Vec<L
         entries.iter().any(|entry| entry.chunks.iter().any(|chunk| chunk == last.as_bytes()))
     };
     read_until(consensus, from, found).await
-}
-
-pub fn files(dir: &Path) -> usize {
-    std::fs::read_dir(dir).expect("the directory exists").count()
 }
