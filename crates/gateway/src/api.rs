@@ -251,11 +251,7 @@ impl ApiHandle {
         self.next.fetch_add(1, Ordering::Relaxed) % self.workers.len()
     }
 
-    async fn ask<T>(
-        &self,
-        at: usize,
-        call: impl FnOnce(oneshot::Sender<T>) -> ApiCall,
-    ) -> ServiceResult<T> {
+    async fn ask<T>(&self, at: usize, call: impl FnOnce(oneshot::Sender<T>) -> ApiCall) -> ServiceResult<T> {
         let (reply, answer) = oneshot::channel();
         self.workers[at].try_send(call(reply)).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => ServiceError::Overloaded("too many calls wait".into()),

@@ -5,6 +5,7 @@
 
 mod api;
 mod four_letter;
+pub mod grpc;
 mod listener;
 mod options;
 mod stats;

@@ -1,0 +1,4 @@
+//! Translation both ways, and the service over workers that answer as they are told.
+
+mod calls;
+mod translation;
