@@ -40,7 +40,8 @@ pub(crate) struct Replica {
 }
 
 impl Replica {
-    pub(crate) fn new(options: TreeStoreOptions, state: State, checkpoint: LogIndex) -> Self {
+    pub(crate) fn new(options: TreeStoreOptions, mut state: State, checkpoint: LogIndex) -> Self {
+        state.set_extended_types(options.extended_types);
         let proposer = Proposer::new(menagerie_link::new_incarnation());
         let links = Links::new(options.result_bytes_max, proposer.clone());
         Self {
@@ -66,7 +67,7 @@ impl Replica {
         state.apply_entry(entry.index, entry.time_ms, &entry.chunks, &mut *links)?;
         links.tell_applied(state.index(), state.zxid());
         links.drain_touched(queues);
-        self.digests.lock().push(state.zxid(), state.digest());
+        self.digests.lock().push(state.index(), state.digest());
         drop(links);
         drop(state);
         wake(queues);
@@ -75,7 +76,8 @@ impl Replica {
     }
 
     /// Puts another state in the place of this one. The links end: they have missed what lies between.
-    pub(crate) fn replace_state(&self, new: State) {
+    pub(crate) fn replace_state(&self, mut new: State) {
+        new.set_extended_types(self.options.extended_types);
         let mut state = self.state.write();
         let mut links = self.links.lock();
         links.close_all(&ServiceError::Unavailable("the replica was rebuilt from a peer".into()));

@@ -2,18 +2,20 @@
 //!
 //! ```text
 //! LOCK              held by the process that uses the directory
-//! MANIFEST          one line: `menagerie tree-store format=1 checkpoint=3`
+//! MANIFEST          one line: `menagerie tree-store format=1 checkpoint=3 index=4711`
 //! checkpoint-3/     the checkpoint, the sled tree that the manifest names
 //! LOADING           how many times in a row that checkpoint was opened without coming to an end
 //! checkpoint.bad-1/ set aside because it could not be used; for a human to look at and delete
 //! ```
 //!
-//! The manifest is read before anything is touched, so that data of a newer version stays as it is.
+//! The manifest is read before anything is touched, so that data of a newer version stays as it is. Its index is one
+//! that the checkpoint reached: a damaged sled tree may come back as an older one, or as an empty one.
 
 use std::fs::{self, File, TryLockError};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
+use menagerie_types::LogIndex;
 use tracing::{error, warn};
 
 use super::meta::FORMAT;
@@ -29,8 +31,7 @@ const LOADING: &str = "LOADING";
 #[derive(Debug)]
 pub(crate) struct DataDirectory {
     path: PathBuf,
-    /// Which checkpoint is the current one.
-    current: u64,
+    manifest: Manifest,
     _lock: File,
 }
 
@@ -50,11 +51,11 @@ impl DataDirectory {
                 return Err(TreeStoreError::io("cannot lock", &lock_path)(error));
             }
         }
-        let mut this = Self { path: path.into(), current: 0, _lock: lock };
+        let mut this = Self { path: path.into(), manifest: Manifest::default(), _lock: lock };
         match read_manifest(path)? {
-            Manifest::Checkpoint(current) => this.current = current,
-            Manifest::Absent => this.write_manifest(1)?,
-            Manifest::Damaged => this.set_aside("the manifest is damaged")?,
+            Found::Manifest(manifest) => this.manifest = manifest,
+            Found::Nothing => this.write_manifest(Manifest { checkpoint: 1, index: LogIndex(0) })?,
+            Found::Damaged => this.set_aside("the manifest is damaged")?,
         }
         this.remove_leftovers()?;
         Ok(this)
@@ -62,28 +63,38 @@ impl DataDirectory {
 
     /// Where the current checkpoint is.
     pub(crate) fn checkpoint(&self) -> PathBuf {
-        self.numbered(self.current)
+        self.numbered(self.manifest.checkpoint)
     }
 
     /// Where the next checkpoint can be built, out of the way of the current one.
     pub(crate) fn next_checkpoint(&self) -> Result<PathBuf, TreeStoreError> {
-        let next = self.numbered(self.current + 1);
+        let next = self.numbered(self.manifest.checkpoint + 1);
         remove_tree(&next)?;
         Ok(next)
     }
 
-    /// Makes the next checkpoint the current one and removes what was current.
-    pub(crate) fn adopt_next(&mut self) -> Result<(), TreeStoreError> {
+    /// Makes the next checkpoint, which covers `index`, the current one and removes what was current.
+    pub(crate) fn adopt_next(&mut self, index: LogIndex) -> Result<(), TreeStoreError> {
         let old = self.checkpoint();
-        self.write_manifest(self.current + 1)?;
+        self.write_manifest(Manifest { checkpoint: self.manifest.checkpoint + 1, index })?;
         remove_tree(&old)
+    }
+
+    /// The index that the current checkpoint must cover at least.
+    pub(crate) fn index(&self) -> LogIndex {
+        self.manifest.index
+    }
+
+    /// The current checkpoint covers `index` now.
+    pub(crate) fn set_index(&mut self, index: LogIndex) -> Result<(), TreeStoreError> {
+        self.write_manifest(Manifest { index, ..self.manifest })
     }
 
     /// Renames the current checkpoint, so that nobody uses it and somebody can look at it.
     pub(crate) fn set_aside(&mut self, reason: &str) -> Result<(), TreeStoreError> {
         let last =
             self.entries()?.iter().filter_map(|name| name.strip_prefix("checkpoint-")?.parse().ok()).max();
-        self.current = self.current.max(last.unwrap_or(0));
+        self.manifest.checkpoint = self.manifest.checkpoint.max(last.unwrap_or(0));
         let old = self.checkpoint();
         if old.exists() {
             let bad = |n: &u32| self.path.join(format!("checkpoint.bad-{n}"));
@@ -93,7 +104,7 @@ impl DataDirectory {
             fs::rename(&old, &aside).map_err(TreeStoreError::io("cannot set aside", &old))?;
             error!(reason, kept_as = %aside.display(), "checkpoint set aside, it will be rebuilt from the log or a peer");
         }
-        self.write_manifest(self.current + 1)
+        self.write_manifest(Manifest { checkpoint: self.manifest.checkpoint + 1, index: LogIndex(0) })
     }
 
     /// Notes that the checkpoint is about to be opened; false if that went wrong too often.
@@ -122,16 +133,17 @@ impl DataDirectory {
         self.path.join(format!("checkpoint-{n}"))
     }
 
-    fn write_manifest(&mut self, current: u64) -> Result<(), TreeStoreError> {
+    fn write_manifest(&mut self, manifest: Manifest) -> Result<(), TreeStoreError> {
         let (path, new) = (self.path.join(MANIFEST), self.path.join("MANIFEST.new"));
-        let text = format!("menagerie tree-store format={FORMAT} checkpoint={current}\n");
+        let Manifest { checkpoint, index } = manifest;
+        let text = format!("menagerie tree-store format={FORMAT} checkpoint={checkpoint} index={index}\n");
         let written = File::create(&new).and_then(|mut file| {
             file.write_all(text.as_bytes())?;
             file.sync_all()?;
             fs::rename(&new, &path)
         });
         written.map_err(TreeStoreError::io("cannot write", &path))?;
-        self.current = current;
+        self.manifest = manifest;
         sync_path(&self.path)
     }
 
@@ -139,7 +151,7 @@ impl DataDirectory {
     fn remove_leftovers(&self) -> Result<(), TreeStoreError> {
         for name in self.entries()? {
             let number = name.strip_prefix("checkpoint-").and_then(|n| n.parse::<u64>().ok());
-            if number.is_some_and(|n| n != self.current) {
+            if number.is_some_and(|n| n != self.manifest.checkpoint) {
                 warn!(name, "removing an unfinished checkpoint");
                 remove_tree(&self.path.join(name))?;
             }
@@ -155,32 +167,41 @@ impl DataDirectory {
     }
 }
 
-enum Manifest {
-    Absent,
-    Checkpoint(u64),
+/// What the manifest says.
+#[derive(Clone, Copy, Debug, Default)]
+struct Manifest {
+    checkpoint: u64,
+    index: LogIndex,
+}
+
+enum Found {
+    Nothing,
+    Manifest(Manifest),
     Damaged,
 }
 
-fn read_manifest(directory: &Path) -> Result<Manifest, TreeStoreError> {
+fn read_manifest(directory: &Path) -> Result<Found, TreeStoreError> {
     let path = directory.join(MANIFEST);
     let text = match fs::read_to_string(&path) {
         Ok(text) => text,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Manifest::Absent),
-        Err(error) if error.kind() == ErrorKind::InvalidData => return Ok(Manifest::Damaged),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Found::Nothing),
+        Err(error) if error.kind() == ErrorKind::InvalidData => return Ok(Found::Damaged),
         Err(error) => return Err(TreeStoreError::io("cannot read", &path)(error)),
     };
     let number = |key: &str| {
         let words = text.strip_prefix("menagerie tree-store ")?.split_whitespace();
         words.filter_map(|word| word.strip_prefix(key)?.strip_prefix('=')?.parse::<u64>().ok()).next()
     };
-    match (number("format"), number("checkpoint")) {
-        (Some(found), _) if found > u64::from(FORMAT) => Err(TreeStoreError::NewerFormat {
+    match (number("format"), number("checkpoint"), number("index")) {
+        (Some(found), ..) if found > u64::from(FORMAT) => Err(TreeStoreError::NewerFormat {
             path: directory.into(),
             found: u32::try_from(found).unwrap_or(u32::MAX),
             known: FORMAT,
         }),
-        (Some(_), Some(checkpoint)) => Ok(Manifest::Checkpoint(checkpoint)),
-        _ => Ok(Manifest::Damaged),
+        (Some(_), Some(checkpoint), Some(index)) => {
+            Ok(Found::Manifest(Manifest { checkpoint, index: LogIndex(index) }))
+        }
+        _ => Ok(Found::Damaged),
     }
 }
 

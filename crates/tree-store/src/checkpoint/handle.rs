@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::time::Duration;
 
 use bytes::Bytes;
 use menagerie_proto::{ServiceError, ServiceResult};
@@ -16,6 +17,8 @@ use crate::{TreeStoreError, TreeStoreOptions};
 const REQUESTS_MAX: usize = 64;
 /// Pieces of a checkpoint stream that may wait for the peer.
 const PIECES_MAX: usize = 4;
+
+const FULL_PAUSE: Duration = Duration::from_millis(10);
 
 pub(super) type Done<T> = oneshot::Sender<Result<T, TreeStoreError>>;
 
@@ -117,7 +120,15 @@ impl Checkpointer {
 
     async fn ask<T>(&self, request: impl FnOnce(Done<T>) -> Request) -> Result<T, TreeStoreError> {
         let (done, outcome) = oneshot::channel();
-        self.requests.try_send(request(done)).map_err(|_| TreeStoreError::Stopping)?;
+        let mut request = request(done);
+        loop {
+            request = match self.requests.try_send(request) {
+                Ok(()) => break,
+                Err(TrySendError::Full(back)) => back,
+                Err(TrySendError::Disconnected(_)) => return Err(TreeStoreError::Stopping),
+            };
+            tokio::time::sleep(FULL_PAUSE).await;
+        }
         outcome.await.map_err(|_| TreeStoreError::Stopping)?
     }
 }

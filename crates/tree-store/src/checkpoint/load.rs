@@ -7,7 +7,6 @@ use menagerie_tree::{Loader, Meta, State};
 use tokio::sync::mpsc;
 
 use super::meta::{self, META_KEY};
-use super::record;
 use super::sled_store::SledCheckpoint;
 use super::store::CheckpointStore;
 use super::stream::StreamReader;
@@ -20,7 +19,7 @@ const FILL_RECORDS: usize = 1000;
 pub(super) fn load(store: &dyn CheckpointStore) -> Result<Option<State>, TreeStoreError> {
     let Some(meta) = store.meta()? else { return Ok(None) };
     let mut loader = State::loader();
-    store.for_each(&mut |key, stored| feed(&mut loader, key, stored))?;
+    store.for_each(&mut |key, value| feed(&mut loader, key, value))?;
     finish(loader, &meta).map(Some)
 }
 
@@ -38,16 +37,16 @@ pub(super) fn receive(
     let mut meta = None;
     while let Some(piece) = pieces.blocking_recv() {
         reader.push(&piece);
-        while let Some((key, stored)) = reader.next()? {
+        while let Some((key, value)) = reader.next()? {
             if meta.is_some() {
                 return Err(TreeStoreError::Corrupt("records follow the meta record".into()));
             }
             if key == META_KEY {
-                meta = Some(meta::decode(&stored, path)?);
+                meta = Some(meta::decode(&value, path)?);
                 continue;
             }
-            feed(&mut loader, &key, &stored)?;
-            batch.push((key, stored));
+            feed(&mut loader, &key, &value)?;
+            batch.push((key, value));
             if batch.len() == FILL_RECORDS {
                 store.fill(std::mem::take(&mut batch))?;
             }
@@ -62,8 +61,7 @@ pub(super) fn receive(
     Ok((store, state))
 }
 
-fn feed(loader: &mut Loader, key: &[u8], stored: &[u8]) -> Result<(), TreeStoreError> {
-    let value = record::open(key, stored)?;
+fn feed(loader: &mut Loader, key: &[u8], value: &[u8]) -> Result<(), TreeStoreError> {
     loader.record(key, value).map_err(|error| TreeStoreError::Corrupt(error.to_string()))
 }
 

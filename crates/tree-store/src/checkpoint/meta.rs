@@ -10,7 +10,7 @@ use menagerie_tree::Meta;
 
 use crate::TreeStoreError;
 
-/// Key of the record. No key of the state is the same (`a_key_of_the_state_is_never_the_meta_key`).
+/// Key of the record. Those of the state begin with a letter.
 pub(crate) const META_KEY: &[u8] = b"\0meta";
 /// The newest layout of records and meta that this version reads, and the one it writes.
 pub(crate) const FORMAT: u32 = 1;
@@ -64,7 +64,7 @@ mod tests {
     #[test]
     fn the_meta_record_is_these_bytes() {
         assert_eq!(META_KEY, [0, b'm', b'e', b't', b'a']);
-        let golden = [0, 0, 0, 1, 0, 0, 0, 0, b'b', b'o', b'd', b'y'];
+        let golden = [0, 0, 0, 1, 218, 97, 95, 177, b'b', b'o', b'd', b'y'];
         assert_eq!(envelope(b"body"), golden);
         assert_eq!(open_envelope(&golden), Ok(&b"body"[..]));
     }

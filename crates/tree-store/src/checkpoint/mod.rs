@@ -4,7 +4,6 @@ mod directory;
 mod handle;
 mod load;
 mod meta;
-mod record;
 mod sled_store;
 mod store;
 mod stream;

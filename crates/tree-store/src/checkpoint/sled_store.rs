@@ -14,7 +14,6 @@ use bytes::Bytes;
 use menagerie_tree::{Meta, Record};
 
 use super::meta::{self, META_KEY};
-use super::record;
 use super::store::{CheckpointStore, RecordVisitor};
 use crate::TreeStoreError;
 
@@ -67,10 +66,9 @@ impl CheckpointStore for SledCheckpoint {
     fn for_each(&self, visit: &mut RecordVisitor<'_>) -> Result<(), TreeStoreError> {
         let mut records = self.db.iter();
         while let Some(next) = guarded(|| records.next().transpose().map_err(corrupt))? {
-            let (key, stored) = next;
+            let (key, value) = next;
             if &*key != META_KEY {
-                record::open(&key, &stored)?;
-                visit(&key, &stored)?;
+                visit(&key, &value)?;
             }
         }
         Ok(())
@@ -78,8 +76,8 @@ impl CheckpointStore for SledCheckpoint {
 
     fn fill(&mut self, records: Vec<(Bytes, Bytes)>) -> Result<(), TreeStoreError> {
         let mut batch = sled::Batch::default();
-        for (key, stored) in records {
-            batch.insert(&key[..], &stored[..]);
+        for (key, value) in records {
+            batch.insert(&key[..], &value[..]);
         }
         guarded(|| self.db.apply_batch(batch).map_err(|error| TreeStoreError::Write(error.to_string())))
     }
@@ -88,7 +86,7 @@ impl CheckpointStore for SledCheckpoint {
         let mut batch = sled::Batch::default();
         for (key, value) in changes {
             match value {
-                Some(value) => batch.insert(&*key, record::seal(&key, &value)),
+                Some(value) => batch.insert(key, value),
                 None => batch.remove(key),
             }
         }

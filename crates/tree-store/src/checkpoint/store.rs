@@ -5,19 +5,19 @@ use menagerie_tree::{Meta, Record};
 
 use crate::TreeStoreError;
 
-/// Takes the records of a checkpoint: key and stored value ([`super::record`]).
+/// Takes the records of a checkpoint, key and value.
 pub(crate) type RecordVisitor<'a> = dyn FnMut(&[u8], &[u8]) -> Result<(), TreeStoreError> + 'a;
 
-/// One checkpoint on disk. Used by one thread; every call may block. The meta record and the checksum of each value
-/// are the store's own affair.
+/// One checkpoint on disk. Used by one thread; every call may block. The records are those of the crate `tree`
+/// and carry their own checksums; the meta record is the store's own affair.
 pub(crate) trait CheckpointStore: Send {
     /// What the checkpoint covers; None before the first commit.
     fn meta(&self) -> Result<Option<Meta>, TreeStoreError>;
 
-    /// Visits every record but the meta record, in key order, with the value as it is stored (its checksum checked).
+    /// Visits every record but the meta record, in key order. Checksums are the visitor's affair.
     fn for_each(&self, visit: &mut RecordVisitor<'_>) -> Result<(), TreeStoreError>;
 
-    /// Adds records, as stored, to a checkpoint that has never been committed. Not durable before a commit.
+    /// Adds records to a checkpoint that has never been committed. Not durable before a commit.
     fn fill(&mut self, records: Vec<(Bytes, Bytes)>) -> Result<(), TreeStoreError>;
 
     /// Applies all changes and the meta record, atomically. On return they are on stable storage.

@@ -1,11 +1,11 @@
-//! The bytes of a checkpoint on its way to a peer: records as they are stored, the meta record last.
+//! The bytes of a checkpoint on its way to a peer: all records in key order, the meta record last.
 //!
 //! ```text
 //! repeated { key_len u32 | key | value_len u32 | value }      big-endian
 //! ```
 //!
-//! Values carry their checksums ([`super::record`]), so that a fault on the way is found on arrival. Pieces of the
-//! stream are cut anywhere.
+//! Keys and values are those of the crate `tree`, with their checksums, so that a fault on the way is found on
+//! arrival. Pieces of the stream are cut anywhere.
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 

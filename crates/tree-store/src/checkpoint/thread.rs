@@ -133,7 +133,8 @@ impl CheckpointThread {
             }
         }
         let records = changes.len();
-        if let Err(error) = store.commit(changes, &meta) {
+        let written = store.commit(changes, &meta).and_then(|()| self.directory.set_index(meta.index));
+        if let Err(error) = written {
             error!(%error, "checkpoint failed; none is taken any more until this replica is restarted");
             metrics::counter!("menagerie_tree_store_checkpoint_failures_total").increment(1);
             self.replica.state.write().abort_checkpoint();
@@ -159,8 +160,8 @@ impl CheckpointThread {
         let Some(store) = &self.store else { return Err(TreeStoreError::Stopping) };
         let Some(meta) = store.meta()? else { return Err(TreeStoreError::Stopping) };
         let mut piece = BytesMut::with_capacity(PIECE_BYTES);
-        store.for_each(&mut |key, stored| {
-            stream::put(&mut piece, key, stored);
+        store.for_each(&mut |key, value| {
+            stream::put(&mut piece, key, value);
             if piece.len() >= PIECE_BYTES { send(pieces, piece.split().freeze()) } else { Ok(()) }
         })?;
         stream::put(&mut piece, META_KEY, &meta::encode(&meta));
@@ -178,7 +179,7 @@ impl CheckpointThread {
             ))));
         }
         self.store = None;
-        self.directory.adopt_next()?;
+        self.directory.adopt_next(index)?;
         self.store = Some(Box::new(store));
         self.replica.replace_state(state);
         info!(%index, "replica rebuilt from a peer's checkpoint");
@@ -204,6 +205,10 @@ fn open_checkpoint(
     }
     let store = SledCheckpoint::open(&directory.checkpoint(), options.checkpoint_cache_bytes)?;
     let state = load(&store)?;
+    let (found, expected) = (state.as_ref().map_or(LogIndex(0), State::index), directory.index());
+    if found < expected {
+        return Err(TreeStoreError::Corrupt(format!("it reached index {expected} and is back at {found}")));
+    }
     Ok((store, state))
 }
 

@@ -1,15 +1,20 @@
 //! Rebuilding a replica for which the log begins too late.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::StreamExt;
 use futures::future::join_all;
+use menagerie_proto::ServiceError;
 use menagerie_proto::tree_store::TreeStore;
 use menagerie_types::LogIndex;
 use tracing::{error, info, warn};
 
 use super::Context;
 use crate::TreeStoreError;
+
+/// A peer first takes a checkpoint, which may take a while; longer silence means that it has gone.
+const PEER_PATIENCE: Duration = Duration::from_secs(60);
 
 /// Takes the state of a peer that is further than this replica. False if no peer gave one.
 pub(super) async fn run(context: &Context, first: LogIndex) -> bool {
@@ -48,7 +53,8 @@ async fn sources(context: &Context, first: LogIndex) -> Vec<Arc<dyn TreeStore>> 
 async fn fetch(context: &Context, peer: &Arc<dyn TreeStore>) -> Result<LogIndex, TreeStoreError> {
     let mut stream = peer.fetch_checkpoint().await.map_err(TreeStoreError::Peer)?;
     let (pieces, outcome) = context.checkpointer.install()?;
-    while let Some(piece) = stream.next().await {
+    let silent = |_| TreeStoreError::Peer(ServiceError::Deadline);
+    while let Some(piece) = tokio::time::timeout(PEER_PATIENCE, stream.next()).await.map_err(silent)? {
         if pieces.send(piece.map_err(TreeStoreError::Peer)?).await.is_err() {
             break;
         }

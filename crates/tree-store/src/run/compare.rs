@@ -1,9 +1,6 @@
 //! Comparing digests with the peers: a replica that differs stops serving.
 
-use std::cmp::Ordering;
-
 use futures::future::join_all;
-use menagerie_types::NodeId;
 use tracing::error;
 
 use super::Context;
@@ -18,24 +15,24 @@ pub(super) async fn run(context: Context) {
     }
 }
 
-/// Compares with each peer at the peer's zxid, as far as that is known here. A peer that is ahead compares with this
+/// Compares with each peer after the peer's last entry, as far as that is known here. A peer that is ahead compares with this
 /// replica in its turn.
 pub(super) async fn compare(context: &Context) {
     let replica = &context.replica;
     let statuses = join_all(context.peers.iter().map(|peer| peer.status())).await;
-    let (mut same, mut different) = (0, Vec::<NodeId>::new());
+    let (mut same, mut different) = (0, 0);
     for status in statuses.into_iter().flatten() {
-        let Some(ours) = replica.digests.lock().at(status.zxid) else { continue };
-        match ours.cmp(&status.digest) {
-            Ordering::Equal => same += 1,
-            _ => {
-                let (id, zxid, theirs) = (replica.options.id, status.zxid, status.digest);
-                error!(replica = %id, peer = %status.id, %zxid, ours, theirs, "digests differ");
-                different.push(status.id);
-            }
+        let Some(ours) = replica.digests.lock().at(status.applied_index) else { continue };
+        if ours == status.digest {
+            same += 1;
+        } else {
+            let (id, theirs) = (replica.options.id, status.digest);
+            let (index, zxid) = (status.applied_index, status.zxid);
+            error!(replica = %id, peer = %status.id, %index, %zxid, ours, theirs, "digests differ");
+            different += 1;
         }
     }
-    let reason = match verdict(same, different.len()) {
+    let reason = match verdict(same, different) {
         Verdict::Agreed | Verdict::Majority => return,
         Verdict::Minority => "most replicas have another digest".to_owned(),
         // Both sides look at themselves; one whose memory or disk went wrong finds out.

@@ -1,34 +1,30 @@
-//! The digests of the last entries, to compare with what a peer says of the same zxid.
+//! The digests after the last entries, to compare with what a peer says of the same entry. By log index, not by zxid:
+//! an entry of repeats only moves no zxid, but it does change the table of proposers.
 
 use std::collections::VecDeque;
 
-use menagerie_types::Zxid;
+use menagerie_types::LogIndex;
 
 const SAMPLES_MAX: usize = 4096;
 
-/// `(zxid, digest)` after each of the last entries, in rising order of zxid.
+/// `(index, digest)` after each of the last entries, in rising order.
 #[derive(Debug, Default)]
 pub(crate) struct DigestRing {
-    samples: VecDeque<(Zxid, u64)>,
+    samples: VecDeque<(LogIndex, u64)>,
 }
 
 impl DigestRing {
-    /// Notes the digest after an entry. Entries without commands leave the zxid as it was.
-    pub(crate) fn push(&mut self, zxid: Zxid, digest: u64) {
-        match self.samples.back_mut() {
-            Some(last) if last.0 == zxid => last.1 = digest,
-            _ => {
-                if self.samples.len() == SAMPLES_MAX {
-                    self.samples.pop_front();
-                }
-                self.samples.push_back((zxid, digest));
-            }
+    /// Notes the digest after an entry.
+    pub(crate) fn push(&mut self, index: LogIndex, digest: u64) {
+        if self.samples.len() == SAMPLES_MAX {
+            self.samples.pop_front();
         }
+        self.samples.push_back((index, digest));
     }
 
-    /// The digest at `zxid`, if an entry ended there and not too long ago.
-    pub(crate) fn at(&self, zxid: Zxid) -> Option<u64> {
-        let at = self.samples.binary_search_by_key(&zxid, |sample| sample.0).ok()?;
+    /// The digest after the entry at `index`, if that was applied here and not too long ago.
+    pub(crate) fn at(&self, index: LogIndex) -> Option<u64> {
+        let at = self.samples.binary_search_by_key(&index, |sample| sample.0).ok()?;
         Some(self.samples[at].1)
     }
 
@@ -66,14 +62,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_recent_entry_ends_are_known() {
+    fn only_recent_entries_are_known() {
         let mut ring = DigestRing::default();
-        for n in 0..2 * SAMPLES_MAX as i64 {
-            ring.push(Zxid(n * 3), n as u64);
+        for n in 0..2 * SAMPLES_MAX as u64 {
+            ring.push(LogIndex(n * 3), n);
         }
-        assert_eq!(ring.at(Zxid(0)), None, "too old");
-        assert_eq!(ring.at(Zxid(3 * SAMPLES_MAX as i64)), Some(SAMPLES_MAX as u64));
-        assert_eq!(ring.at(Zxid(3 * SAMPLES_MAX as i64 + 1)), None, "inside an entry");
+        assert_eq!(ring.at(LogIndex(0)), None, "too old");
+        assert_eq!(ring.at(LogIndex(3 * SAMPLES_MAX as u64)), Some(SAMPLES_MAX as u64));
+        assert_eq!(ring.at(LogIndex(3 * SAMPLES_MAX as u64 + 1)), None, "not an entry");
     }
 
     #[test]

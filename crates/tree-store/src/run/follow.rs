@@ -53,8 +53,8 @@ async fn drain(context: &Context, mut tail: Tail, backoff: &mut Backoff) -> Serv
         match tokio::time::timeout(SILENCE, tail.next()).await {
             Ok(Some(Ok(batch))) => {
                 backoff.reset();
-                if !applier.apply(batch).await {
-                    return ServiceError::Internal("an entry could not be applied".into());
+                if context.replica.fault().is_some() || !applier.apply(batch).await {
+                    return ServiceError::Internal("out of service".into());
                 }
             }
             Ok(Some(Err(error))) => return error,

@@ -21,20 +21,19 @@ pub(super) async fn run(context: Context) {
     let mut truncated = LogIndex(0);
     let mut ticks = 0u64;
     loop {
-        tokio::select! {
-            () = context.replica.checkpointed.notified() => {}
-            () = tokio::time::sleep(TICK) => ticks += 1,
+        if context.replica.fault().is_none() {
+            register(&context, &mut registered);
+            truncate(&context, &mut truncated).await;
         }
-        if context.replica.fault().is_some() {
-            continue;
-        }
-        register(&context, &mut registered);
-        truncate(&context, &mut truncated).await;
-        if ticks % SWEEP_TICKS == 0 {
+        if ticks.is_multiple_of(SWEEP_TICKS) {
             let state = context.replica.state.read();
             context.replica.links.lock().sweep_history(&state);
         }
         figures(&context);
+        tokio::select! {
+            () = context.replica.checkpointed.notified() => {}
+            () = tokio::time::sleep(TICK) => ticks += 1,
+        }
     }
 }
 

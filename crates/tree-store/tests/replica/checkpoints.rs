@@ -1,0 +1,217 @@
+//! Restarts, damage and bootstraps.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use menagerie_proto::tree_store::{TreeStore, TreeStoreStatus};
+use menagerie_tree_store::{TreeStoreError, TreeStoreOptions, open};
+use menagerie_types::{LogIndex, NodeId, OpCode, SessionId};
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+
+use crate::bench::{Bench, Gateway, create, options, soon};
+use crate::log::FakeLog;
+
+/// Random creates, sets and deletes, with sessions and ephemerals, some of them failing.
+fn write(gateway: &mut Gateway, entries: usize, seed: u64) {
+    let mut random = StdRng::seed_from_u64(seed);
+    for _ in 0..entries {
+        for _ in 0..random.random_range(1..5) {
+            let path = format!("/{}", random.random_range(0..40));
+            let child = format!("{path}/{}", random.random_range(0..10));
+            let session = SessionId(random.random_range(1..4));
+            match random.random_range(0..8) {
+                0 => gateway.create(&path),
+                1 | 2 => gateway.create(&child),
+                3 => gateway.set(&child),
+                4 => gateway.delete(&child),
+                5 => gateway.open_session(session),
+                6 => gateway.push(OpCode::Create, session, &create(&child, 1)),
+                _ => gateway.push(OpCode::CloseSession, session, &[]),
+            }
+        }
+        gateway.commit();
+    }
+}
+
+fn tree(status: &TreeStoreStatus) -> (u64, u64, u64, u64, u64) {
+    (status.digest, status.znode_count, status.session_count, status.ephemeral_count, status.data_bytes)
+}
+
+/// Registrations go on being applied: both are compared as soon as they stand at the same entry.
+async fn same_tree(one: &Bench, other: &Bench, last: LogIndex) {
+    let same = async {
+        loop {
+            let (a, b) = (one.reach(last).await, other.reach(last).await);
+            if a.applied_index == b.applied_index {
+                return assert_eq!(tree(&a), tree(&b));
+            }
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    soon("both at the same entry", same).await;
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("make directory");
+    for entry in fs::read_dir(from).expect("list") {
+        let entry = entry.expect("entry");
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).expect("copy");
+        }
+    }
+}
+
+fn temporary() -> Arc<tempfile::TempDir> {
+    Arc::new(tempfile::tempdir().expect("temporary directory"))
+}
+
+#[tokio::test]
+async fn checkpoint_and_log_together_equal_the_whole_log() {
+    let log = FakeLog::new();
+    let mut gateway = Gateway::new(&log, 9);
+    let mut dir = temporary();
+    for round in 0..4 {
+        write(&mut gateway, 100, round);
+        let bench = Bench::start_in(&log, dir, vec![]).await;
+        bench.reach(log.last()).await;
+        bench.store.checkpoint().await.expect("checkpoint");
+        write(&mut gateway, 20, round + 100);
+        bench.reach(log.last()).await;
+        dir = bench.stop().await;
+    }
+    let restarted = Bench::start_in(&log, dir, vec![]).await;
+    let checkpoint = restarted.status().await.checkpoint_index;
+    assert!(checkpoint > LogIndex(400), "loaded, not replayed");
+    let replayed = Bench::start_with(&log, temporary(), options(1, &temporary()), vec![]).await;
+    let last = log.last();
+    same_tree(&restarted, &replayed, last).await;
+}
+
+#[tokio::test]
+async fn a_checkpoint_taken_while_entries_are_applied_is_the_state_at_its_index() {
+    let log = FakeLog::new();
+    let mut gateway = Gateway::new(&log, 9);
+    write(&mut gateway, 500, 1);
+    let bench = Bench::start(&log).await;
+    bench.reach(log.last()).await;
+    let mut taken = LogIndex(0);
+    for round in 0..5 {
+        let (checkpoint, ()) = tokio::join!(bench.store.checkpoint(), async {
+            for step in 0..20 {
+                write(&mut gateway, 10, 1000 + round * 100 + step);
+                tokio::task::yield_now().await;
+            }
+        });
+        checkpoint.expect("checkpoint");
+        let copied = temporary();
+        copy(bench.dir.path(), copied.path());
+        // Loading verifies counts and digest; the log it gets has nothing that follows.
+        let empty = FakeLog::new();
+        let loaded = Bench::start_in(&empty, copied, vec![]).await.status().await;
+        assert!(loaded.checkpoint_index > taken && loaded.applied_index == loaded.checkpoint_index);
+        taken = loaded.checkpoint_index;
+    }
+    assert!(!fs::exists(bench.dir.path().join("checkpoint.bad-1")).expect("look"));
+}
+
+fn damage(dir: &Path) -> PathBuf {
+    let db = dir.join("checkpoint-1").join("db");
+    let mut bytes = fs::read(&db).expect("sled's file");
+    let len = bytes.len();
+    for at in (len / 16..len).step_by(97) {
+        bytes[at] ^= 0x55;
+    }
+    fs::write(&db, bytes).expect("damage it");
+    db
+}
+
+#[tokio::test]
+async fn a_damaged_checkpoint_is_set_aside_and_rebuilt_from_the_log() {
+    let log = FakeLog::new();
+    let mut gateway = Gateway::new(&log, 9);
+    write(&mut gateway, 300, 1);
+    let bench = Bench::start(&log).await;
+    bench.reach(log.last()).await;
+    let dir = bench.stop().await;
+    damage(dir.path());
+    let bench = Bench::start_in(&log, dir, vec![]).await;
+    assert!(fs::exists(bench.dir.path().join("checkpoint.bad-1")).expect("look"));
+    let status = bench.reach(log.last()).await;
+    assert!(status.znode_count > 10);
+    let dir = bench.stop().await;
+    let bench = Bench::start_in(&log, dir, vec![]).await;
+    assert!(bench.status().await.checkpoint_index >= log.last(), "the new one is good");
+}
+
+#[tokio::test]
+async fn data_of_a_newer_version_is_refused_and_left_alone() {
+    let log = FakeLog::new();
+    log.append(vec![]);
+    let bench = Bench::start(&log).await;
+    bench.reach(LogIndex(1)).await;
+    let dir = bench.stop().await;
+    let manifest = dir.path().join("MANIFEST");
+    let text = fs::read_to_string(&manifest).expect("manifest").replace("format=1", "format=9");
+    fs::write(&manifest, &text).expect("pretend");
+    let error = open(options(1, &dir), log.ensemble(), vec![]).await.map(drop).expect_err("newer");
+    assert!(matches!(error, TreeStoreError::NewerFormat { found: 9, .. }), "{error}");
+    assert_eq!(fs::read_to_string(&manifest).expect("manifest"), text);
+    assert!(fs::exists(dir.path().join("checkpoint-1")).expect("look"));
+}
+
+#[tokio::test]
+async fn a_directory_in_use_is_refused() {
+    let log = FakeLog::new();
+    let bench = Bench::start(&log).await;
+    let error = open(options(2, &bench.dir), log.ensemble(), vec![]).await.map(drop).expect_err("in use");
+    assert!(matches!(error, TreeStoreError::InUse(_)));
+}
+
+#[tokio::test]
+async fn an_empty_replica_gets_the_state_from_a_peer_when_the_log_begins_too_late() {
+    let log = FakeLog::new();
+    let mut gateway = Gateway::new(&log, 9);
+    write(&mut gateway, 400, 3);
+    let peer = Bench::start(&log).await;
+    peer.reach(log.last()).await;
+    log.truncate(LogIndex(350));
+    let options = options(2, &temporary());
+    let dir = temporary();
+    let options = TreeStoreOptions { data_dir: dir.path().into(), ..options };
+    let peers: Vec<Arc<dyn TreeStore>> = vec![Arc::new(peer.store.clone())];
+    let bench = Bench::start_with(&log, dir, options.clone(), peers).await;
+    write(&mut gateway, 50, 4);
+    let last = log.last();
+    same_tree(&bench, &peer, last).await;
+    assert!(bench.status().await.serving);
+    let dir = bench.stop().await;
+    let bench = Bench::start_with(&log, dir, options, vec![]).await;
+    assert!(bench.status().await.checkpoint_index >= last, "what came from the peer is on disk");
+}
+
+#[tokio::test]
+async fn the_log_is_truncated_behind_a_registered_checkpoint() {
+    let log = FakeLog::new();
+    let mut gateway = Gateway::new(&log, 9);
+    write(&mut gateway, 2500, 5);
+    let dir = temporary();
+    let options = TreeStoreOptions { truncate_margin: 500, ..options(1, &dir) };
+    let bench = Bench::start_with(&log, dir, options, vec![]).await;
+    bench.reach(log.last()).await;
+    assert_eq!(log.first(), LogIndex(1), "no checkpoint yet");
+    bench.store.checkpoint().await.expect("checkpoint");
+    let truncated = async {
+        while log.first() == LogIndex(1) {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    soon("truncation", truncated).await;
+    assert!(log.first() > LogIndex(1900) && log.first() < LogIndex(2100), "first is {}", log.first());
+    assert_eq!(bench.status().await.id, NodeId(1));
+}
