@@ -9,6 +9,7 @@ use menagerie_link::Ensemble;
 use menagerie_proto::session_tracker::SessionTracker;
 use menagerie_proto::tree_store::TreeStore;
 use serde_json::json;
+use tokio::task::JoinSet;
 
 use super::remote::TrackersById;
 use crate::board::Condition;
@@ -50,7 +51,7 @@ pub fn start(process: &mut Process, options: GatewayOptions, backends: Backends)
     let looked_at = Arc::downgrade(&gateway);
     process.board.add(NAME, move || {
         let (gateway, stores, trackers) = (looked_at.upgrade(), stores.clone(), trackers.clone());
-        async move { look(gateway, &stores, &trackers).await }
+        look(gateway, stores, trackers)
     });
     process.on_stop(NAME, async move {
         // A look at the gateway holds it for a moment.
@@ -69,13 +70,14 @@ pub fn start(process: &mut Process, options: GatewayOptions, backends: Backends)
 /// Clients can be served when a replica serves and an active tracker is known.
 async fn look(
     gateway: Option<Arc<Gateway>>,
-    stores: &[Arc<dyn TreeStore>],
-    trackers: &[(menagerie_types::NodeId, Arc<dyn SessionTracker>)],
+    stores: Vec<Arc<dyn TreeStore>>,
+    trackers: TrackersById,
 ) -> Condition {
-    let store = any(stores.iter().map(|store| async { store.status().await.is_ok_and(|s| s.serving) })).await;
+    let serves = |store: Arc<dyn TreeStore>| async move { store.status().await.is_ok_and(|s| s.serving) };
     let active =
         |tracker: Arc<dyn SessionTracker>| async move { tracker.status().await.is_ok_and(|s| s.active) };
-    let tracker = any(trackers.iter().map(|(_, tracker)| active(Arc::clone(tracker)))).await;
+    let store = any(stores.into_iter().map(serves)).await;
+    let tracker = any(trackers.into_iter().map(|(_, tracker)| active(tracker))).await;
     let (mode, connections) = match &gateway {
         Some(gateway) => (gateway.facts().mode, gateway.stats().connections()),
         None => (String::new(), 0),
@@ -86,10 +88,11 @@ async fn look(
     }
 }
 
-/// In order, and no further than the first that says yes.
-async fn any<F: Future<Output = bool>>(questions: impl Iterator<Item = F>) -> bool {
-    for question in questions {
-        if question.await {
+/// All at once: one that does not answer must not hide another that says yes.
+async fn any(questions: impl Iterator<Item = impl Future<Output = bool> + Send + 'static>) -> bool {
+    let mut asked: JoinSet<bool> = questions.collect();
+    while let Some(answer) = asked.join_next().await {
+        if answer.is_ok_and(|yes| yes) {
             return true;
         }
     }
