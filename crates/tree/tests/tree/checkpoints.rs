@@ -74,6 +74,19 @@ fn a_checkpoint_holds_what_changed_since_the_one_before() {
 }
 
 #[test]
+fn a_path_deleted_in_an_aborted_checkpoint_is_deleted_in_the_next() {
+    let mut world = furnished();
+    checkpoint(&mut world.state);
+    world.delete("/acl", -1);
+    checkpoint(&mut world.state);
+    world.create("/acl", 0, NOBODY);
+    world.state.abort_checkpoint();
+    world.delete("/acl", -1);
+    let (_, records) = checkpoint(&mut world.state);
+    assert!(records.contains(&(b"n/acl".to_vec(), None)));
+}
+
+#[test]
 fn any_flipped_bit_of_a_record_is_noticed() {
     let (meta, records) = checkpoint(&mut furnished().state);
     for at in 0..records.len() {

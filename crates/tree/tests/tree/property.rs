@@ -224,12 +224,12 @@ impl Store {
         match (choice % 4, self.batch.take()) {
             (0, None) => self.batch = Some((state.begin_checkpoint(), Vec::new())),
             (_, None) => {}
-            (0, Some(_)) if choice % 8 == 0 => state.abort_checkpoint(),
+            (0, Some(_)) if choice.is_multiple_of(8) => state.abort_checkpoint(),
             (0, Some(_)) => self.batch = Some((state.begin_checkpoint(), Vec::new())),
             (_, Some((meta, mut records))) => {
                 if state.checkpoint_slice(usize::from(choice % 5), &mut records) {
                     self.batch = Some((meta, records));
-                } else if choice % 7 == 0 {
+                } else if choice.is_multiple_of(7) {
                     state.abort_checkpoint();
                 } else {
                     self.store(meta, records);
