@@ -102,3 +102,14 @@ fn sequential(path: &str, counter: i32) -> Result<String, ErrorCode> {
         counter => Ok(format!("{path}{counter:010}")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_counter_that_has_run_out_is_refused() {
+        assert_eq!(sequential("/a/s-", i32::MAX - 1).as_deref(), Ok("/a/s-2147483646"));
+        assert_eq!(sequential("/a/s-", i32::MAX), Err(ErrorCode::BadArguments));
+    }
+}

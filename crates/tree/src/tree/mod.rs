@@ -347,3 +347,13 @@ fn next_version(version: i32) -> i32 {
         next => next,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::next_version;
+
+    #[test]
+    fn versions_wrap_past_the_one_that_means_any() {
+        assert_eq!([next_version(0), next_version(i32::MAX), next_version(-2)], [1, i32::MIN, 0]);
+    }
+}
