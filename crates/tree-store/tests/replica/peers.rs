@@ -52,15 +52,13 @@ async fn a_replica_in_the_minority_stops_serving_and_its_checkpoint_is_set_aside
     let mut gateway = Gateway::new(&log, 9);
     gateway.create("/a");
     gateway.commit();
-    let bench = start(&log, &[]).await;
-    let dir = bench.stop().await;
-    drop(dir);
     let bench = start(&log, &[1, 1]).await;
     bench.status_when("out of service", |status| !status.serving && status.applied_index == log.last()).await;
     let refused = bench.store.link(gateway.hello()).await.err();
     assert!(matches!(refused, Some(ServiceError::Unavailable(_))), "{refused:?}");
     assert!(bench.store.fetch_checkpoint().await.is_err(), "nor does it hand its state on");
     assert!(bench.store.checkpoint().await.is_err(), "nor save it");
+    assert!(std::fs::exists(bench.dir.path().join("checkpoint.bad-1")).expect("look"));
 }
 
 #[tokio::test]
