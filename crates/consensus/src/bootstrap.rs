@@ -1,4 +1,4 @@
-//! The first start of an ensemble.
+//! What a member does on its own after a start: founding an ensemble, leading when it is alone.
 //!
 //! The voter with the lowest id founds it, once, when its own log is empty and enough of the others say that
 //! theirs is too: so many that any majority which ever committed something would have been among them. A member
@@ -20,6 +20,7 @@ const RETRY: Duration = Duration::from_millis(200);
 
 /// Founds the ensemble if that is this member's to do. Returns when there is nothing (more) to do.
 pub(crate) async fn run(raft: Raft, options: ConsensusOptions) {
+    elect_lone_voter(&raft, options.id.0).await;
     if options.voters().min() != Some(options.id.0) {
         return;
     }
@@ -33,6 +34,17 @@ pub(crate) async fn run(raft: Raft, options: ConsensusOptions) {
             }
             Answers::TooFew => tokio::time::sleep(RETRY).await,
         }
+    }
+}
+
+/// Spares a restarted member that has nobody to ask the wait for its election timeout.
+async fn elect_lone_voter(raft: &Raft, id: u64) {
+    let alone =
+        raft.with_raft_state(move |state| state.membership_state.effective().voter_ids().eq([id])).await;
+    if matches!(alone, Ok(true))
+        && let Err(error) = raft.trigger().elect(false).await
+    {
+        tracing::warn!(%error, "no election");
     }
 }
 

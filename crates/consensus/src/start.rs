@@ -114,6 +114,9 @@ fn config(options: &ConsensusOptions) -> Result<Config, ConsensusError> {
         // Followers hear of an entry while the leader still syncs it.
         broadcast_submitted_on_append: Some(true),
         enable_pre_vote: Some(true),
+        // Followers may hold entries of this term that a crash took from the leader's own log: leading on in the same
+        // term, it would give their positions to others. Nor would it know what it had acknowledged.
+        enable_leader_restore: Some(false),
         // A follower that lost its disk comes back with an empty log; the default is that the leader panics.
         allow_log_reversion: Some(true),
         backoff: "50ms 100ms 200ms ...1000ms".into(),
