@@ -86,6 +86,16 @@ def test_kazoo_moves_a_session_by_its_client_id(cluster, connect, raw, root):
     assert refused(raw(session=old.session).session)
 
 
+def test_a_session_taken_to_another_connection_of_the_same_server_closes_the_old_one(raw, root):
+    old = raw()
+    old.create(f"{root}/e", flags=1)
+    new = raw(session=old.session, last_zxid=old.last_zxid)
+    assert new.session == old.session
+    with pytest.raises(Closed):
+        old.create(f"{root}/late")
+    assert new.children(root) == ["e"]
+
+
 @pytest.mark.shapes("ensemble", "split", "zookeeper-ensemble")
 def test_a_session_moves_between_servers(cluster, raw, root):
     addresses = list(cluster.addresses().values())
