@@ -81,7 +81,7 @@ impl Core {
 
     #[cfg(test)]
     pub(crate) fn pending(&self) -> usize {
-        self.pending.len() + self.batches.waiting()
+        self.pending.len() + self.batches.waiting() + usize::from(self.proposer.has_unacknowledged())
     }
 
     pub(crate) fn proposer(&self) -> &Proposer {

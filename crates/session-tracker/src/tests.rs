@@ -32,9 +32,13 @@ struct Running {
 
 impl Running {
     fn start(id: u64, fake: &Fake) -> Self {
+        Self::start_with_tick(id, fake, TICK)
+    }
+
+    fn start_with_tick(id: u64, fake: &Fake, tick: Duration) -> Self {
         let log = (NodeId(1), Arc::new(fake.clone()) as Arc<_>);
         let stores: Vec<Arc<dyn TreeStore>> = vec![Arc::new(fake.clone()), Arc::new(fake.clone())];
-        let options = SessionTrackerOptions::new(NodeId(id), TICK);
+        let options = SessionTrackerOptions::new(NodeId(id), tick);
         let (tracker, driver) = start(options, Ensemble::new(vec![log]), stores);
         let paused = Arc::new(AtomicBool::new(false));
         let driver = tokio::spawn(pausable(Arc::clone(&paused), driver));

@@ -40,6 +40,7 @@ struct State {
     history_gone: Option<IncarnationId>,
     ids_taken: u32,
     expired: Vec<(SessionId, u64)>,
+    hellos: Vec<LinkHello>,
 }
 
 type Outcome = Result<Bytes, ErrorCode>;
@@ -60,6 +61,7 @@ impl Fake {
             history_gone: None,
             ids_taken: 0,
             expired: Vec::new(),
+            hellos: Vec::new(),
         };
         Self { state: Arc::new(Mutex::new(state)) }
     }
@@ -76,8 +78,18 @@ impl Fake {
         self.state.lock().lease
     }
 
+    /// Since the start; the trackers' clocks began a few ms later at most.
+    pub fn now_ms(&self) -> u64 {
+        self.state.lock().now_ms()
+    }
+
     pub fn zxid(&self) -> i64 {
         self.state.lock().zxid
+    }
+
+    /// How links have begun so far.
+    pub fn hellos(&self) -> Vec<LinkHello> {
+        self.state.lock().hellos.clone()
     }
 
     /// Sessions expired so far, with the time.
@@ -307,6 +319,7 @@ impl TreeStore for Fake {
         if state.history_gone == Some(hello.incarnation) {
             return Err(ServiceError::HistoryGone("by the test".into()));
         }
+        state.hellos.push(hello.clone());
         let queue = Arc::new(LinkQueue::default());
         let index = LogIndex(state.zxid as u64);
         queue.push(LinkItem::Start { index, zxid: Zxid(state.zxid), owned: Vec::new() });

@@ -136,7 +136,8 @@ async fn when_results_cannot_be_had_calls_fail_and_the_tracker_goes_on_anew() {
     fake.set_leader(false);
     let tracker = running.tracker.clone();
     let opening = tokio::spawn(async move { tracker.establish(OWNER, vec![new_session()]).await });
-    advance(10).await;
+    // By now the lease has lapsed, with a renewal on the way, too.
+    advance(2_000).await;
     fake.lose_history();
     let answer = opening.await.expect("no panic");
     assert!(matches!(answer, Err(ServiceError::Unavailable(_))), "{answer:?}");
@@ -187,4 +188,50 @@ async fn calls_fail_once_the_driver_is_gone() {
     assert!(matches!(answer, Err(ServiceError::Unavailable(_))), "{answer:?}");
     let answer = tracker.touch(OWNER, Vec::new()).await;
     assert!(matches!(answer, Err(ServiceError::Unavailable(_))), "{answer:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_comes_back_just_in_time_is_not_expired() {
+    let fake = Fake::new();
+    let running = Running::start_active(1, &fake).await;
+    advance(TIMEOUT_MS).await;
+    let session = running.open().await;
+    let opened_ms = fake.now_ms();
+    let deadline_ms = ((opened_ms + TIMEOUT_MS) / 2_000 + 1) * 2_000;
+    advance(deadline_ms - opened_ms - 10).await;
+    // Overdue before the log has the attachment, were the attempt itself not a sign of life.
+    fake.set_leader(false);
+    let (tracker, attempt) = (running.tracker.clone(), again(&session));
+    let attaching = tokio::spawn(async move { tracker.establish(IncarnationId(78), vec![attempt]).await });
+    advance(100).await;
+    fake.set_leader(true);
+    assert!(attaching.await.expect("no panic").expect("the call survives")[0].is_some());
+    advance(500).await;
+    assert_eq!(fake.expired(), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tracker_with_a_short_tick_renews_in_time() {
+    let fake = Fake::new();
+    let running = Running::start_with_tick(1, &fake, Duration::from_millis(50));
+    running.until_active().await;
+    for _ in 0..2_000 {
+        assert!(running.is_active().await);
+        advance(1).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_link_begins_before_what_was_seen_on_the_last() {
+    let fake = Fake::new();
+    let active = Running::start_active(1, &fake).await;
+    active.open().await;
+    let _standby = Running::start(2, &fake);
+    advance(50).await;
+    let seen = fake.zxid();
+    fake.close_links();
+    advance(200).await;
+    let hellos = fake.hellos();
+    assert_eq!(hellos.len(), 4);
+    assert!(hellos[2..].iter().all(|hello| hello.zxid.0 >= seen));
 }
