@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Instant;
 
 use bytes::Bytes;
 use menagerie_proto::session_tracker::{Attempt, Established};
@@ -55,20 +56,26 @@ pub struct ApiEvent {
 #[derive(Clone, Debug)]
 pub struct ApiSession {
     timeout_ms: u32,
+    established: Instant,
     touched: Arc<AtomicBool>,
     /// Dropped with the session, at the latest: whoever follows it learns either way.
     ended: watch::Sender<bool>,
 }
 
 impl ApiSession {
-    /// A session just established.
-    pub fn new(timeout_ms: u32) -> Self {
-        Self { timeout_ms, touched: Arc::default(), ended: watch::Sender::new(false) }
+    /// A session established at `now`.
+    pub fn new(timeout_ms: u32, now: Instant) -> Self {
+        Self { timeout_ms, established: now, touched: Arc::default(), ended: watch::Sender::new(false) }
     }
 
     /// Negotiated timeout.
     pub fn timeout_ms(&self) -> u32 {
         self.timeout_ms
+    }
+
+    /// When it was established here.
+    pub fn established(&self) -> Instant {
+        self.established
     }
 
     /// Its client was heard from.
@@ -115,8 +122,9 @@ pub enum ApiCall {
     Sync(oneshot::Sender<()>),
     /// Opens or re-attaches a session; `None` when refused.
     Open(Attempt, oneshot::Sender<Option<Established>>),
-    /// Keeps a session alive; answers its timeout, or `None` if this worker does not hold it.
-    Touch(SessionId, oneshot::Sender<Option<(Zxid, u32)>>),
+    /// Keeps a session alive; answers its timeout, or `None` if this worker does not hold it. An error while the
+    /// tracker does not vouch for the session: the client must learn in time that it may lose it.
+    Touch(SessionId, oneshot::Sender<ServiceResult<Option<(Zxid, u32)>>>),
     /// Answers what tells of a session's end, or `None` if this worker does not hold it.
     Follow(SessionId, oneshot::Sender<Option<watch::Receiver<bool>>>),
     /// Watches until the receiver of the events is dropped.
@@ -214,9 +222,10 @@ impl ApiHandle {
         Ok(established)
     }
 
-    /// Keeps a session alive: zxid and timeout, or `None` if this gateway does not hold it (any more).
+    /// Keeps a session alive: zxid and timeout, or `None` if this gateway does not hold it (any more). Unavailable
+    /// while no tracker vouches for it.
     pub async fn touch(&self, session: SessionId) -> ServiceResult<Option<(Zxid, u32)>> {
-        let held = self.ask(self.worker_for(session), |reply| ApiCall::Touch(session, reply)).await?;
+        let held = self.ask(self.worker_for(session), |reply| ApiCall::Touch(session, reply)).await??;
         if held.is_none() {
             self.sessions.lock().by_id.remove(&session);
         }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use menagerie_jute::{PathWatchRequest, Reader, ReplyHeader};
+use menagerie_proto::{ServiceError, ServiceResult};
 use menagerie_types::command::Command;
 use menagerie_types::{ErrorCode, EventType, OpCode, SessionId, WatchKind, WatchKinds, Zxid};
 use tokio::sync::{mpsc, oneshot};
@@ -45,14 +46,7 @@ impl Core {
             }
             ApiCall::Open(attempt, reply) => self.establish(EstablishTarget::Api(reply), attempt),
             ApiCall::Touch(session, reply) => {
-                let timeout = match self.sessions.get(&session) {
-                    Some(Holder::Api(api)) if !api.has_ended() => {
-                        api.touch();
-                        Some((self.zxid, api.timeout_ms()))
-                    }
-                    _ => None,
-                };
-                let _ = reply.send(timeout);
+                let _ = reply.send(self.touch(session));
             }
             ApiCall::Follow(session, reply) => {
                 let held = match self.sessions.get(&session) {
@@ -63,6 +57,20 @@ impl Core {
             }
             ApiCall::Watch(targets, events, armed) => self.watch(targets, events, armed),
         }
+    }
+
+    fn touch(&self, session: SessionId) -> ServiceResult<Option<(Zxid, u32)>> {
+        let Some(Holder::Api(api)) = self.sessions.get(&session) else { return Ok(None) };
+        if api.has_ended() {
+            return Ok(None);
+        }
+        api.touch();
+        if !self.is_vouched_for(api.established(), api.timeout_ms()) {
+            return Err(ServiceError::Unavailable(format!(
+                "no session tracker vouches for session {session} now"
+            )));
+        }
+        Ok(Some((self.zxid, api.timeout_ms())))
     }
 
     fn execute(&mut self, session: SessionId, op: OpCode, body: &[u8], reply: oneshot::Sender<ApiReply>) {
@@ -159,6 +167,11 @@ impl Core {
             rest = &tail[frame.len()..];
             let mut reader = Reader::new(frame);
             let Ok(header) = ReplyHeader::decode(&mut reader) else { break };
+            if header.err != 0 && header.err != ErrorCode::NoNode.code() {
+                // What may not be read cannot be watched: asking again would go on for ever.
+                conn.kill();
+                break;
+            }
             let Some(target) = usize::try_from(header.xid).ok().and_then(|at| stream.targets.get_mut(at))
             else {
                 break;

@@ -175,8 +175,11 @@ impl Core {
         for session in gone {
             self.session_closed(session);
         }
+        // Those held here were attached before; one that moves here again has a transaction of its own.
         for session in owned {
-            self.attached(session);
+            if self.is_reached(session) || !self.sessions.contains_key(&session) {
+                self.attached(session);
+            }
         }
     }
 }

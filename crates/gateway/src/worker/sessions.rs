@@ -48,7 +48,7 @@ impl Core {
         let Some(established) = answer else { return self.refuse(target) };
         if !self.is_wanted(&target) {
             self.discard(established.session, new);
-        } else if self.establishing.attached.remove(&established.session) {
+        } else if self.establishing.attached.remove(&established.session) || self.zxid >= established.zxid {
             self.finish(target, established);
         } else {
             self.establishing.granted.insert(established.session, (target, established));
@@ -59,9 +59,14 @@ impl Core {
     pub fn attached(&mut self, session: SessionId) {
         if let Some((target, established)) = self.establishing.granted.remove(&session) {
             self.finish(target, established);
-        } else if !self.sessions.contains_key(&session) {
+        } else {
             self.establishing.attached.insert(session);
         }
+    }
+
+    /// Granted, and the replica has reached it.
+    pub fn is_reached(&self, session: SessionId) -> bool {
+        self.establishing.granted.get(&session).is_some_and(|(_, established)| established.zxid <= self.zxid)
     }
 
     /// No call to the tracker is under way: what is attached and was not granted is nobody's.
@@ -109,7 +114,7 @@ impl Core {
                 self.with_conn(token, |core, conn| core.open(conn, &established));
             }
             EstablishTarget::Api(reply) => {
-                let session = ApiSession::new(established.timeout_ms);
+                let session = ApiSession::new(established.timeout_ms, self.now);
                 self.sessions.insert(established.session, Holder::Api(session));
                 let _ = reply.send(Some(established));
             }
@@ -187,8 +192,13 @@ impl Core {
 
     /// The tracker vouched for the session within the last third of its timeout.
     pub fn is_confirmed(&self, conn: &Conn) -> bool {
-        let since = self.now.saturating_duration_since(self.confirmed.max(conn.established));
-        since <= Duration::from_millis(u64::from(conn.timeout_ms)) / 3
+        self.is_vouched_for(conn.established, conn.timeout_ms)
+    }
+
+    /// See [`Self::is_confirmed`].
+    pub fn is_vouched_for(&self, established: Instant, timeout_ms: u32) -> bool {
+        let since = self.now.saturating_duration_since(self.confirmed.max(established));
+        since <= Duration::from_millis(u64::from(timeout_ms)) / 3
     }
 
     /// Lets go of connections whose sessions nobody vouches for, and of those that never asked for a session.

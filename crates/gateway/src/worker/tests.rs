@@ -20,9 +20,12 @@ use menagerie_types::{
     ErrorCode, EventType, IncarnationId, LogIndex, NodeId, OpCode, SessionId, WatchKind, WatchKinds, Zxid,
 };
 use parking_lot::Mutex;
+use tokio::sync::{mpsc, oneshot};
 
-use super::conn::{Conn, ConnToken, Peer};
-use super::core::Core;
+use super::conn::{Conn, ConnToken, Connecting, Peer, Phase};
+use super::core::{Core, Holder};
+use super::sessions::EstablishTarget;
+use crate::api::{ApiCall, ApiSession};
 use crate::{GatewayOptions, Shared, Stats};
 
 const SESSION: SessionId = SessionId(0x100);
@@ -345,6 +348,68 @@ fn sessions_that_ended_while_there_was_no_link_are_let_go() {
     assert!(!bench.conn().dead);
     bench.core.deliver(LinkItem::Start { index: LogIndex(9), zxid: Zxid(9), owned: Vec::new() });
     assert!(bench.conn().dead);
+}
+
+#[test]
+fn a_session_that_moves_within_the_worker_is_served_whichever_news_comes_first() {
+    for event_first in [true, false] {
+        let mut bench = Bench::new(true);
+        let old = bench.conn;
+        bench.core.establishing_settled();
+        bench.conn = accept(&mut bench.core);
+        bench.conn().phase = Phase::Connecting(Connecting { last_zxid_seen: Zxid(0), read_only: None });
+        let info = SessionInfo { session: SESSION, timeout_ms: 30_000, password: [1; 16], owner: ME };
+        let event = LinkItem::Session(SessionEvent::Attached(info));
+        let target = EstablishTarget::Conn(bench.conn);
+        let established =
+            Established { session: SESSION, password: [1; 16], timeout_ms: 30_000, zxid: Zxid(50) };
+        if event_first {
+            bench.core.deliver(event);
+            bench.core.granted(target, false, Some(established));
+        } else {
+            bench.core.granted(target, false, Some(established));
+            assert!(bench.output().is_empty());
+            bench.core.deliver(event);
+        }
+        assert!(!bench.output().is_empty(), "event first: {event_first}");
+        assert!(bench.core.conns.get_mut(old).expect("still there").dead);
+    }
+}
+
+#[test]
+fn a_session_of_the_api_is_kept_alive_only_while_the_tracker_vouches_for_it() {
+    let mut bench = Bench::new(true);
+    let session = SessionId(0x101);
+    let api = ApiSession::new(30_000, bench.core.now);
+    bench.core.sessions.insert(session, Holder::Api(api));
+    let mut touch = |later| {
+        bench.core.now += Duration::from_secs(later);
+        let (reply, mut answer) = oneshot::channel();
+        bench.core.call(ApiCall::Touch(session, reply));
+        answer.try_recv().expect("an answer")
+    };
+    assert_eq!(touch(0), Ok(Some((Zxid(0), 30_000))));
+    assert!(touch(11).is_err());
+    bench.core.kill_session(session);
+    let (reply, mut answer) = oneshot::channel();
+    bench.core.call(ApiCall::Touch(session, reply));
+    assert_eq!(answer.try_recv().expect("an answer"), Ok(None));
+}
+
+#[test]
+fn a_watch_stream_of_what_may_not_be_read_ends() {
+    let mut bench = Bench::new(false);
+    let (events, receiver) = mpsc::channel(1);
+    let (armed, mut is_armed) = oneshot::channel();
+    bench.core.call(ApiCall::Watch(vec![(WatchKind::Child, "/a".into())], events, armed));
+    bench.core.serve_streams();
+    let mut frames = BytesMut::new();
+    reply(&mut frames, 0, 20, ErrorCode::NoAuth.code());
+    bench.core.deliver(LinkItem::ReadReply { token: 0, frames: frames.freeze(), watches: Vec::new() });
+    bench.core.serve_streams();
+    assert_eq!(is_armed.try_recv(), Err(oneshot::error::TryRecvError::Closed));
+    assert!(receiver.is_closed());
+    assert_eq!(bench.replica.asked.lock().len(), 1);
 }
 
 #[test]

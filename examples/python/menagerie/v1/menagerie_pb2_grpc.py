@@ -194,7 +194,9 @@ class MenagerieServicer:
 
     def KeepAlive(self, request_iterator, context):
         """Each message keeps the session alive; send one at least every third of its timeout. The stream fails as soon as
-        the session has ended or moved. Ending the stream does not end the session.
+        the session has ended or moved (SessionMoved), and when for a third of its timeout no session tracker has vouched
+        for it (ConnectionLoss): it may yet be lost, so try again, here or at another gateway, with the password. Ending
+        the stream does not end the session.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

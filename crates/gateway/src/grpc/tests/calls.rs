@@ -1,3 +1,5 @@
+use std::time::Instant;
+
 use bytes::Bytes;
 use futures::StreamExt;
 use menagerie_proto::pb::v1::{self as pb, menagerie_server::Menagerie, watch_event::Type};
@@ -29,7 +31,7 @@ fn no_such_node() -> ApiReply {
 
 /// Opens a session at the one worker, which holds the returned end of it.
 async fn open(service: &GrpcApi, calls: &mut Calls) -> ApiSession {
-    let session = ApiSession::new(10_000);
+    let session = ApiSession::new(10_000, Instant::now());
     let request = Request::new(pb::OpenSessionRequest { timeout_ms: 10_000 });
     let (opened, ()) = tokio::join!(service.open_session(request), async {
         match calls.recv().await {
@@ -185,7 +187,7 @@ async fn a_session_is_brought_here_with_its_password_and_timeout() {
         assert_eq!(Status::from(refused.expect_err("something lacks")).code(), code);
     }
     for answer in [Some(established()), None] {
-        let session = ApiSession::new(10_000);
+        let session = ApiSession::new(10_000, Instant::now());
         let (renewed, ()) = tokio::join!(sessions::renew(&api, &request), async {
             not_held(&mut workers[0]).await;
             match workers[0].recv().await {
@@ -213,7 +215,7 @@ async fn a_session_is_brought_here_with_its_password_and_timeout() {
 
 async fn not_held(calls: &mut Calls) {
     match calls.recv().await {
-        Some(ApiCall::Touch(_, reply)) => drop(reply.send(None)),
+        Some(ApiCall::Touch(_, reply)) => drop(reply.send(Ok(None))),
         other => panic!("{other:?}"),
     }
 }
