@@ -1,8 +1,10 @@
 //! What a member does on its own after a start: founding an ensemble, leading when it is alone.
 //!
-//! The voter with the lowest id founds it, once, when its own log is empty and enough of the others say that
-//! theirs is too: so many that any majority which ever committed something would have been among them. A member
-//! that lost its disk finds a peer with a log and waits for the leader to send it.
+//! An ensemble is founded once, when a majority of its voters is there and nobody who answers has a log: as with
+//! ZooKeeper, two of three servers are enough for the first start. Of those that are there, the one with the lowest id
+//! founds; should two do so at once, they write the same first entry, which Raft allows. A member that lost its disk
+//! finds a peer with a log and waits for the leader to send it. (If a majority lost their disks at once, nothing is
+//! left to tell them from a new ensemble; that is why the rest must not be started without them.)
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,6 +12,7 @@ use std::time::Duration;
 use futures::future::join_all;
 use menagerie_proto::channel;
 use menagerie_proto::consensus::{Consensus, ConsensusClient, Member};
+use menagerie_types::NodeId;
 use openraft::{BasicNode, ReadPolicy};
 
 use crate::ConsensusOptions;
@@ -21,19 +24,29 @@ const RETRY: Duration = Duration::from_millis(200);
 /// Founds the ensemble if that is this member's to do. Returns when there is nothing (more) to do.
 pub(crate) async fn run(raft: Raft, options: ConsensusOptions) {
     elect_lone_voter(&raft, options.id.0).await;
-    if options.voters().min() != Some(options.id.0) {
+    if !options.voters().any(|voter| voter == options.id.0) {
         return;
     }
     let others: Vec<Member> =
         options.members.iter().filter(|member| member.voter && member.id != options.id).cloned().collect();
+    let mut reported = false;
     while matches!(raft.is_initialized().await, Ok(false)) {
         match ask(&others).await {
-            Answers::Empty => return found(&raft, &options).await,
+            Answers::Empty(lowest) if lowest.is_none_or(|lowest| options.id < lowest) => {
+                return found(&raft, &options).await;
+            }
+            // That one founds, and then asks for this one's vote.
+            Answers::Empty(_) => {}
             Answers::Founded => {
                 return tracing::info!("a peer has a log: waiting for the leader to send it");
             }
-            Answers::TooFew => tokio::time::sleep(RETRY).await,
+            Answers::TooFew => {
+                if !std::mem::replace(&mut reported, true) {
+                    tracing::info!("waiting for a majority of the voters to found the ensemble");
+                }
+            }
         }
+        tokio::time::sleep(RETRY).await;
     }
 }
 
@@ -49,8 +62,8 @@ async fn elect_lone_voter(raft: &Raft, id: u64) {
 }
 
 enum Answers {
-    /// No ensemble can exist.
-    Empty,
+    /// A majority is there and no ensemble can exist; the lowest id among the others that answered.
+    Empty(Option<NodeId>),
     /// An ensemble exists.
     Founded,
     TooFew,
@@ -61,9 +74,11 @@ async fn ask(others: &[Member]) -> Answers {
     if answers.contains(&Some(false)) {
         return Answers::Founded;
     }
-    let empty = answers.iter().flatten().count();
-    let enough = if others.is_empty() { 0 } else { others.len() / 2 + 1 };
-    if empty >= enough { Answers::Empty } else { Answers::TooFew }
+    let empty =
+        others.iter().zip(answers).filter(|(_, empty)| *empty == Some(true)).map(|(member, _)| member.id);
+    let empty: Vec<_> = empty.collect();
+    let voters = others.len() + 1;
+    if empty.len() + 1 > voters / 2 { Answers::Empty(empty.into_iter().min()) } else { Answers::TooFew }
 }
 
 /// Whether a member has never been part of an ensemble; nothing if it does not say.

@@ -170,6 +170,18 @@ async fn a_learner_has_the_log_but_no_vote() {
 }
 
 #[tokio::test]
+async fn two_of_three_found_the_ensemble_and_the_third_joins_it() {
+    for absent in [1, 3] {
+        let mut ensemble = Ensemble::start_without(3, absent);
+        let (_, proposals) = ensemble.propose().await;
+        send(&proposals, "served by two").await;
+        ensemble.restart(absent).await;
+        let texts = texts(&read_to(&ensemble.member(absent).consensus, 1, "served by two").await);
+        assert_eq!(texts, ["served by two"]);
+    }
+}
+
+#[tokio::test]
 async fn a_wiped_founder_joins_the_ensemble_that_exists() {
     let mut ensemble = Ensemble::start(3);
     let (_, proposals) = ensemble.propose().await;

@@ -21,7 +21,11 @@ use std::process::ExitCode;
 use cli::{Cli, Refusal};
 use error::{Error, Result};
 
+/// Its panics are sled's: they are caught, and the checkpoint is set aside.
+const CHECKPOINT_THREAD: &str = "checkpoint";
+
 fn main() -> ExitCode {
+    abort_on_panic();
     let arguments: Vec<OsString> = std::env::args_os().collect();
     let outcome = match cli::parse(&arguments) {
         Ok(cli) => run(cli),
@@ -36,6 +40,17 @@ fn main() -> ExitCode {
             ExitCode::from(error.exit_code())
         }
     }
+}
+
+/// A panic is a bug: half a process must not go on. It is restarted, and finds its state in the log.
+fn abort_on_panic() {
+    let report = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        report(info);
+        if std::thread::current().name() != Some(CHECKPOINT_THREAD) {
+            std::process::abort();
+        }
+    }));
 }
 
 fn run(cli: Cli) -> Result<()> {

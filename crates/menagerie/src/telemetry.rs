@@ -9,8 +9,8 @@ use tracing_subscriber::filter::ParseError;
 
 use crate::cli::{LogFormat, Logging};
 
-/// openraft warns of a member that is down at every attempt to reach it. Libraries that say much and concern the operator only when something is wrong. What the operator writes comes
-/// later in the filter and so wins.
+/// Libraries that say much and concern the operator only when something is wrong; openraft warns of a member that is
+/// down at every attempt to reach it. What the operator writes comes later in the filter and so wins.
 const QUIET: &str = "openraft=error,h2=warn,hyper=warn,hyper_util=warn,tower=warn,sled=warn,tonic=warn";
 
 /// From 50 µs, below one sync, to 10 s, beyond which everything is the same failure.

@@ -67,8 +67,32 @@ impl Ensemble {
         Self::start_on(listeners, tune)
     }
 
+    /// Starts all but one of `size` members.
+    pub fn start_without(size: u64, absent: u64) -> Self {
+        let listeners: Vec<_> =
+            (0..size).map(|_| TcpListener::bind("127.0.0.1:0").expect("a free port")).collect();
+        let mut ensemble = Self::prepare(&listeners, |_| {});
+        for (listener, id) in listeners.into_iter().zip(1..) {
+            let member = (id != absent).then(|| ensemble.launch(id, listener));
+            ensemble.running.push(member);
+        }
+        ensemble
+    }
+
     fn start_on(
         listeners: Vec<TcpListener>,
+        tune: impl Fn(&mut ConsensusOptions) + Send + Sync + 'static,
+    ) -> Self {
+        let mut ensemble = Self::prepare(&listeners, tune);
+        for (listener, id) in listeners.into_iter().zip(1..) {
+            let member = ensemble.launch(id, listener);
+            ensemble.running.push(Some(member));
+        }
+        ensemble
+    }
+
+    fn prepare(
+        listeners: &[TcpListener],
         tune: impl Fn(&mut ConsensusOptions) + Send + Sync + 'static,
     ) -> Self {
         let members = listeners.iter().zip(1..).map(|(listener, id)| Member {
@@ -76,17 +100,12 @@ impl Ensemble {
             address: listener.local_addr().expect("bound").to_string(),
             voter: true,
         });
-        let mut ensemble = Self {
+        Self {
             members: members.collect(),
             running: Vec::new(),
             dirs: tempfile::tempdir().expect("a temporary directory"),
             tune: Arc::new(tune),
-        };
-        for (listener, id) in listeners.into_iter().zip(1..) {
-            let member = ensemble.launch(id, listener);
-            ensemble.running.push(Some(member));
         }
-        ensemble
     }
 
     /// Starts three members; the third can be reached through a gate only.

@@ -70,7 +70,7 @@ pub trait StoreLink: Send {
     fn queue(&self) -> &Arc<LinkQueue>;
 }
 
-/// A stream of a whole state; layout in the crate `tree`, module `checkpoint`.
+/// A stream of a whole state; layout in the crate `tree-store`, module `checkpoint::stream`.
 pub type CheckpointStream = BoxStream<'static, ServiceResult<Bytes>>;
 
 /// What one replica says of itself.
