@@ -50,6 +50,8 @@ class Writer(threading.Thread):
         self.stopping.set()
         self.join(OPERATION_SECONDS + 5)
         assert not self.is_alive(), "a write neither succeeds nor fails"
+        # What follows is our own doing.
+        self.client.remove_listener(self.states.append)
         self.client.stop()
         self.client.close()
 

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from harness.cluster import four_letter_word
+from harness.cluster import four_letter_word, mode
 
 SRVR_FIELDS = re.compile(
     r"""Zookeeper\ version:\ \S+.*,\ built\ on\ .+\n
@@ -45,7 +45,18 @@ def test_srvr_has_zookeepers_fields(address, raw, root):
     assert found["clients"] is None
     assert int(found["connections"]) >= 1
     assert int(found["zxid"], 16) >= zxid
-    assert int(found["nodes"]) >= 6
+
+
+def test_srvr_counts_the_znodes(address, raw, root):
+    def count() -> int:
+        return int(SRVR_FIELDS.fullmatch(four_letter_word(address, b"srvr").decode())["nodes"])
+
+    before, client = count(), raw(address)
+    # ZooKeeper's own four, of which it counts the root twice, and the case's.
+    assert before >= 6
+    for n in range(10):
+        client.create(f"{root}/{n}")
+    assert count() == before + 10
 
 
 def test_stat_lists_the_clients_too(address, raw):
@@ -59,9 +70,7 @@ def test_stat_lists_the_clients_too(address, raw):
 
 
 def test_modes_are_those_of_the_shape(cluster):
-    modes = []
-    for address in cluster.addresses().values():
-        modes.append(SRVR_FIELDS.fullmatch(four_letter_word(address, b"srvr").decode())["mode"])
+    modes = [mode(address) for address in cluster.addresses().values()]
     if cluster.shape in ("ensemble", "zookeeper-ensemble"):
         assert sorted(modes) == ["follower", "follower", "leader"]
     elif cluster.shape in ("standalone", "zookeeper"):
