@@ -218,6 +218,11 @@ impl WatchedTarget {
             return None;
         }
         let stat = if header.err == 0 { body.stat().ok() } else { None };
+        if Zxid(header.zxid) < self.told {
+            // The event that the watch fired at once was delivered together with the answer, and is told already.
+            self.known = true;
+            return None;
+        }
         let (existed, told, known) = (self.exists, self.told, self.known);
         self.exists = stat.is_some();
         self.told = Zxid(header.zxid);

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use bytes::{Bytes, BytesMut};
 use menagerie_jute::{
     ConnectRequest, PathWatchRequest, Reader, ReplyHeader, RequestHeader, begin_reply, end_reply, frame,
-    notification,
+    notification, write,
 };
 use menagerie_link::{Ensemble, Proposer};
 use menagerie_proto::ServiceResult;
@@ -17,7 +17,8 @@ use menagerie_proto::tree_store::{
 };
 use menagerie_types::command::Command;
 use menagerie_types::{
-    ErrorCode, EventType, IncarnationId, LogIndex, NodeId, OpCode, SessionId, WatchKind, WatchKinds, Zxid,
+    ErrorCode, EventType, IncarnationId, LogIndex, NodeId, OpCode, SessionId, Stat, WatchKind, WatchKinds,
+    Zxid,
 };
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot};
@@ -410,6 +411,39 @@ fn a_watch_stream_of_what_may_not_be_read_ends() {
     assert_eq!(is_armed.try_recv(), Err(oneshot::error::TryRecvError::Closed));
     assert!(receiver.is_closed());
     assert_eq!(bench.replica.asked.lock().len(), 1);
+}
+
+#[test]
+fn a_watch_stream_tells_a_change_once_even_when_it_comes_with_the_answer_that_set_the_watch() {
+    let mut bench = Bench::new(false);
+    let (events, mut receiver) = mpsc::channel(9);
+    let (armed, mut is_armed) = oneshot::channel();
+    bench.core.call(ApiCall::Watch(vec![(WatchKind::Data, "/a".into())], events, armed));
+    bench.core.serve_streams();
+    for zxid in [20, 21] {
+        let watches = vec![(WatchKind::Data, "/a".into())];
+        bench.core.deliver(LinkItem::ReadReply { token: 0, frames: exists_reply(zxid), watches });
+        if zxid == 20 {
+            let event = EventType::NodeDataChanged;
+            bench.core.deliver(LinkItem::Event { zxid: Zxid(21), event, path: "/a".into() });
+        }
+        // Takes the answer, and asks again after the event.
+        bench.core.serve_streams();
+        bench.core.serve_streams();
+    }
+    assert_eq!(is_armed.try_recv(), Ok(Zxid(21)));
+    assert_eq!(bench.replica.asked.lock().len(), 2);
+    assert_eq!(receiver.try_recv().expect("an event").zxid, Zxid(21));
+    assert!(receiver.try_recv().is_err());
+}
+
+/// Of a znode changed by the very transaction that the read was made at.
+fn exists_reply(zxid: i64) -> Bytes {
+    let mut frame = BytesMut::new();
+    let mark = begin_reply(&mut frame, 0, Zxid(zxid), 0);
+    write::stat(&mut frame, &Stat { mzxid: Zxid(zxid), ..Stat::default() });
+    end_reply(&mut frame, mark);
+    frame.freeze()
 }
 
 #[test]
