@@ -30,6 +30,9 @@ use crate::wire::{self, Malformed};
 /// connection is lost, which keep-alive pings find out.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(1);
 
+/// The pause before a replication stream that could not be opened is opened again.
+const REOPEN: Duration = Duration::from_millis(100);
+
 type RpcError = RPCError<TypeConfig>;
 type AppendStream<'s> = BoxStream<'s, Result<StreamAppendResult<TypeConfig>, RpcError>>;
 
@@ -126,7 +129,12 @@ impl NetStreamAppend<TypeConfig> for Peer {
     {
         async move {
             let mut stub = self.stub()?;
-            let responses = within(OPEN_TIMEOUT, stub.append(input.map(wire::append_to_pb))).await?;
+            let opened = within(OPEN_TIMEOUT, stub.append(input.map(wire::append_to_pb))).await;
+            if opened.is_err() {
+                // openraft waits when it makes a request, and where no connection stands nobody asks it for one.
+                tokio::time::sleep(REOPEN).await;
+            }
+            let responses = opened?;
             let results = responses
                 .map(|response| wire::appended_from_pb(response.map_err(failed)?).map_err(malformed));
             Ok(results.boxed())
