@@ -307,8 +307,9 @@ class TestErrors:
         for garbage in (b"\0" * 64, b"ruok", b"GET / HTTP/1.1\r\n\r\n", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\xff" * 64):
             with socket.create_connection((host, int(port)), timeout=SECONDS) as connection:
                 connection.sendall(garbage)
-                with suppress(ConnectionError):
+                with suppress(OSError):
                     connection.shutdown(socket.SHUT_WR)
+                with suppress(ConnectionError):
                     while connection.recv(4096):
                         pass
         unary = client.channel.unary_unary("/menagerie.v1.Menagerie/Create")
