@@ -4,12 +4,15 @@ import re
 
 ROLES = ("consensus", "tree-store", "session-tracker", "gateway")
 
-COMMON = {"--id", "--listen", "--admin-addr", "--log-format", "--config"}
+COMMON = {"--id", "--listen", "--admin-addr", "--log-format", "--log-level", "--config"}
 FLAGS = {
     "consensus": COMMON | {"--data-dir", "--peers"},
     "tree-store": COMMON | {"--data-dir", "--consensus", "--stores"},
-    "session-tracker": COMMON | {"--consensus", "--stores", "--tick-time"},
-    "gateway": COMMON | {"--consensus", "--stores", "--trackers", "--client-addr", "--grpc-addr"},
+    "session-tracker": COMMON
+    | {"--consensus", "--stores", "--tick-time", "--min-session-timeout", "--max-session-timeout"},
+    "gateway": COMMON
+    | {"--consensus", "--stores", "--trackers", "--client-addr", "--grpc-addr"}
+    | {"--max-client-cnxns", "--jute-maxbuffer", "--four-letter-words", "--gateway-threads"},
 }
 # In a cluster these are always said, never left to a default.
 REQUIRED = {

@@ -9,20 +9,20 @@ pub mod grpc;
 mod listener;
 mod options;
 mod stats;
+mod trackers;
 mod worker;
 
 use std::sync::Arc;
 
 use menagerie_link::Ensemble;
-use menagerie_proto::session_tracker::SessionTracker;
 use menagerie_proto::tree_store::TreeStore;
-use menagerie_types::NodeId;
 use parking_lot::Mutex;
 
 pub use api::{ApiEvent, ApiHandle, ApiReply};
 pub use listener::{Gateway, GatewayError, start};
 pub use options::GatewayOptions;
 pub use stats::{Facts, Stats};
+pub use trackers::{Tracker, Trackers};
 
 /// What the workers of a gateway share.
 pub(crate) struct Shared {
@@ -31,5 +31,5 @@ pub(crate) struct Shared {
     pub facts: Arc<Mutex<Facts>>,
     pub ensemble: Ensemble,
     pub stores: Vec<Arc<dyn TreeStore>>,
-    pub trackers: Vec<(NodeId, Arc<dyn SessionTracker>)>,
+    pub trackers: Trackers,
 }

@@ -5,9 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use menagerie_link::Ensemble;
-use menagerie_proto::session_tracker::SessionTracker;
 use menagerie_proto::tree_store::TreeStore;
-use menagerie_types::NodeId;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
@@ -16,6 +14,7 @@ use tracing::{debug, info, warn};
 use crate::api::{ApiHandle, CALLS_MAX};
 use crate::options::GatewayOptions;
 use crate::stats::{Facts, Stats};
+use crate::trackers::Trackers;
 use crate::worker::{self, ACCEPTED_MAX, Intake};
 use crate::{Shared, stats};
 
@@ -52,7 +51,7 @@ pub fn start(
     options: GatewayOptions,
     ensemble: Ensemble,
     stores: Vec<Arc<dyn TreeStore>>,
-    trackers: Vec<(NodeId, Arc<dyn SessionTracker>)>,
+    trackers: Trackers,
 ) -> Result<Gateway, GatewayError> {
     let requested = options.client_addr;
     let listener = listen(requested, options.backlog);

@@ -16,6 +16,10 @@ use tonic_health::server::HealthReporter;
 use crate::error::Result;
 use crate::listen::Bound;
 
+/// The name under which health says only that the process answers: for liveness probes, which must not restart a
+/// member that waits for the others.
+const LIVE: &str = "live";
+
 /// The services behind one port.
 pub struct GrpcServer {
     routes: RoutesBuilder,
@@ -73,6 +77,7 @@ impl GrpcServer {
 }
 
 async fn report(reporter: HealthReporter, names: Vec<&'static str>, mut ready: watch::Receiver<bool>) {
+    reporter.set_service_status(LIVE, ServingStatus::Serving).await;
     loop {
         let status =
             if *ready.borrow_and_update() { ServingStatus::Serving } else { ServingStatus::NotServing };

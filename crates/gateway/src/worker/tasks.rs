@@ -3,10 +3,12 @@
 use std::cell::Cell;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use menagerie_link::{Backoff, open_link};
 use menagerie_proto::ServiceError;
+use menagerie_proto::session_tracker::SessionTracker;
 use menagerie_proto::tree_store::StoreLink;
 use tracing::{debug, info, warn};
 
@@ -119,10 +121,10 @@ impl Worker {
                 continue;
             }
             let attempts: Vec<_> = batch.iter().map(|(_, attempt)| attempt.clone()).collect();
-            let at = picker.pick(&self);
+            let tracker = picker.pick(&self);
             let owner = self.with_core(|core| core.proposer.incarnation());
-            let answer = match self.shared.trackers.get(at) {
-                Some((_, tracker)) => tracker.establish(owner, attempts).await,
+            let answer = match tracker {
+                Some(tracker) => tracker.establish(owner, attempts).await,
                 None => Err(ServiceError::Unavailable("no session tracker is known".into())),
             };
             match answer {
@@ -138,7 +140,7 @@ impl Worker {
                 }
                 Err(error) => {
                     debug!(%error, "no session tracker takes sessions now");
-                    picker.failed(&self, at, &error);
+                    picker.failed(&self, &error);
                     self.with_core(|core| {
                         let wanted = batch.into_iter().filter(|(target, _)| match target {
                             EstablishTarget::Conn(_) => true,
@@ -160,9 +162,8 @@ impl Worker {
         loop {
             let (sessions, owner, sent) =
                 self.with_core(|core| (core.take_touched(), core.proposer.incarnation(), core.now));
-            let at = picker.pick(&self);
-            let answer = match self.shared.trackers.get(at) {
-                Some((_, tracker)) => tracker.touch(owner, sessions.clone()).await,
+            let answer = match picker.pick(&self) {
+                Some(tracker) => tracker.touch(owner, sessions.clone()).await,
                 None => Err(ServiceError::Unavailable("no session tracker is known".into())),
             };
             let pause = match answer {
@@ -173,7 +174,7 @@ impl Worker {
                 }
                 Err(error) => {
                     debug!(%error, "touched sessions are not confirmed");
-                    picker.failed(&self, at, &error);
+                    picker.failed(&self, &error);
                     self.with_core(|core| core.touch_failed(&sessions));
                     interval / 8
                 }
@@ -230,11 +231,9 @@ struct TrackerPicker {
 }
 
 impl TrackerPicker {
-    fn pick(&self, worker: &Worker) -> usize {
-        let trackers = &worker.shared.trackers;
+    fn pick(&self, worker: &Worker) -> Option<Arc<dyn SessionTracker>> {
         let holder = worker.with_core(|core| core.lease.holder);
-        let held = holder.and_then(|holder| trackers.iter().position(|(id, _)| *id == holder));
-        held.unwrap_or_else(|| self.next.get() % trackers.len().max(1))
+        worker.shared.trackers.pick(holder, self.next.get())
     }
 
     fn answered(&self) {
@@ -242,8 +241,8 @@ impl TrackerPicker {
     }
 
     /// An active tracker that has not answered for a while loses its lease, through the log.
-    fn failed(&self, worker: &Worker, at: usize, error: &ServiceError) {
-        self.next.set(at + 1);
+    fn failed(&self, worker: &Worker, error: &ServiceError) {
+        self.next.set(self.next.get().wrapping_add(1));
         if !matches!(error, ServiceError::Unavailable(_) | ServiceError::Deadline) {
             return self.answered();
         }

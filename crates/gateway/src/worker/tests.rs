@@ -106,7 +106,7 @@ impl Bench {
             facts: Arc::default(),
             ensemble: Ensemble::new(vec![(NodeId(1), Arc::new(Unasked) as Arc<dyn Consensus>)]),
             stores: Vec::new(),
-            trackers: Vec::new(),
+            trackers: crate::Trackers::default(),
         };
         let mut core = Core::new(&shared, Proposer::new(ME), Instant::now());
         let replica = Arc::new(Replica { at_once, ..Replica::default() });

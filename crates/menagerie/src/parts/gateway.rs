@@ -4,14 +4,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use menagerie_gateway::{ApiHandle, Gateway, GatewayOptions};
+use menagerie_gateway::{ApiHandle, Gateway, GatewayOptions, Trackers};
 use menagerie_link::Ensemble;
 use menagerie_proto::session_tracker::SessionTracker;
 use menagerie_proto::tree_store::TreeStore;
 use serde_json::json;
 use tokio::task::JoinSet;
 
-use super::remote::TrackersById;
 use crate::board::Condition;
 use crate::cli::{ClientLimits, FourLetterWords};
 use crate::error::{Error, Result};
@@ -31,7 +30,7 @@ pub struct Backends {
     /// Replicas of the tree.
     pub stores: Vec<Arc<dyn TreeStore>>,
     /// Session trackers.
-    pub trackers: TrackersById,
+    pub trackers: Trackers,
 }
 
 /// A gateway that accepts clients.
@@ -71,13 +70,13 @@ pub fn start(process: &mut Process, options: GatewayOptions, backends: Backends)
 async fn look(
     gateway: Option<Arc<Gateway>>,
     stores: Vec<Arc<dyn TreeStore>>,
-    trackers: TrackersById,
+    trackers: Trackers,
 ) -> Condition {
     let serves = |store: Arc<dyn TreeStore>| async move { store.status().await.is_ok_and(|s| s.serving) };
     let active =
         |tracker: Arc<dyn SessionTracker>| async move { tracker.status().await.is_ok_and(|s| s.active) };
     let store = any(stores.into_iter().map(serves)).await;
-    let tracker = any(trackers.into_iter().map(|(_, tracker)| active(tracker))).await;
+    let tracker = any(trackers.list().iter().map(|(_, tracker)| active(Arc::clone(tracker)))).await;
     let (mode, connections) = match &gateway {
         Some(gateway) => (gateway.facts().mode, gateway.stats().connections()),
         None => (String::new(), 0),

@@ -1,21 +1,25 @@
 //! Components in other processes. Channels connect when first used, so the others need not be up yet.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use menagerie_link::{Backoff, Ensemble};
+use menagerie_gateway::{Tracker, Trackers};
+use menagerie_link::Ensemble;
 use menagerie_proto::channel;
 use menagerie_proto::consensus::{Consensus, ConsensusClient, LayeredConsensus};
 use menagerie_proto::session_tracker::{LayeredSessionTracker, SessionTracker, SessionTrackerClient};
 use menagerie_proto::tree_store::{LayeredTreeStore, TreeStore, TreeStoreClient};
 use menagerie_types::NodeId;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use super::per_thread::PerThread;
-use crate::cli::{Members, Trackers};
+use crate::cli::{self, Members};
 use crate::error::{Error, Result};
 
-const RESOLVE_PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
+/// How soon a tracker under another address is known.
+const RESOLVE_INTERVAL: Duration = Duration::from_secs(1);
+const ID_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// The log's members: `local` first if there is one, then the others over gRPC.
 pub fn ensemble(members: &Members, local: Option<(NodeId, Arc<dyn Consensus>)>) -> Result<Ensemble> {
@@ -49,48 +53,67 @@ pub fn layered_tracker(tracker: Arc<dyn SessionTracker>) -> Arc<dyn SessionTrack
     Arc::new(LayeredSessionTracker::new(tracker))
 }
 
-/// Session trackers by id, as gateways want them.
-pub type TrackersById = Vec<(NodeId, Arc<dyn SessionTracker>)>;
-
 /// The session trackers other than `except`, over gRPC.
-pub fn trackers(members: &Members, except: Option<NodeId>) -> Result<TrackersById> {
+pub fn trackers(members: &Members, except: Option<NodeId>) -> Result<Vec<Tracker>> {
     members
         .iter()
         .filter(|(id, _)| Some(*id) != except)
-        .map(|(id, address)| {
-            let channel = channel::lazy(address).map_err(wrong(address))?;
-            Ok((id, layered_tracker(Arc::new(SessionTrackerClient::new(channel)))))
-        })
+        .map(|(id, address)| Ok((id, layered_tracker(Arc::new(tracker(address)?)))))
         .collect()
 }
 
-/// The list, or what the name resolves to: then ids are only positions, and hints at ids lead nowhere.
-pub async fn tracker_members(trackers: &Trackers) -> Members {
-    match trackers {
-        Trackers::List(members) => members.clone(),
-        Trackers::Dns(name) => resolve(name).await,
+fn tracker(address: &str) -> Result<SessionTrackerClient> {
+    Ok(SessionTrackerClient::new(channel::lazy(address).map_err(wrong(address))?))
+}
+
+/// The trackers of the list, or those that the name resolves to, now and from then on: where trackers are replaced they
+/// come back under other addresses.
+pub fn known_trackers(given: &cli::Trackers) -> Result<Trackers> {
+    match given {
+        cli::Trackers::List(members) => Ok(Trackers::new(trackers(members, None)?)),
+        cli::Trackers::Dns(name) => {
+            let known = Trackers::default();
+            tokio::spawn(follow(name.clone(), known.clone()));
+            Ok(known)
+        }
     }
 }
 
-/// Tries until the name resolves: the trackers may start later than this process.
-async fn resolve(name: &str) -> Members {
-    let mut backoff = Backoff::new(RESOLVE_PAUSE.0, RESOLVE_PAUSE.1);
+/// Resolves the name again and again; addresses that go on being there keep their connections and ids.
+async fn follow(name: String, known: Trackers) {
+    let mut by_address: BTreeMap<String, Tracker> = BTreeMap::new();
     loop {
-        let problem = match tokio::net::lookup_host(name).await {
-            Ok(addresses) => {
-                let mut addresses: Vec<_> = addresses.map(|address| address.to_string()).collect();
-                addresses.sort();
-                addresses.dedup();
-                if !addresses.is_empty() {
-                    info!(name, ?addresses, "session trackers resolved");
-                    return (1..).map(NodeId).zip(addresses).collect();
+        match tokio::net::lookup_host(&name).await {
+            Ok(found) => {
+                let found: BTreeSet<_> = found.map(|address| address.to_string()).collect();
+                if !found.iter().eq(by_address.keys()) {
+                    info!(name, addresses = ?found, "session trackers resolved");
                 }
-                "no address".to_owned()
+                by_address.retain(|address, _| found.contains(address));
+                for address in found {
+                    if !by_address.contains_key(&address)
+                        && let Ok(client) = tracker(&address)
+                    {
+                        by_address.insert(address, (NodeId(0), layered_tracker(Arc::new(client))));
+                    }
+                }
             }
-            Err(error) => error.to_string(),
-        };
-        warn!(name, problem, "session trackers do not resolve; trying again");
-        backoff.pause().await;
+            Err(error) if by_address.is_empty() => warn!(name, %error, "session trackers do not resolve yet"),
+            // Those known so far may well be there still.
+            Err(error) => debug!(name, %error, "session trackers do not resolve now"),
+        }
+        learn_ids(by_address.values_mut()).await;
+        known.set(by_address.values().cloned().collect());
+        tokio::time::sleep(RESOLVE_INTERVAL).await;
+    }
+}
+
+/// The log names the active tracker by its id, which an address does not tell.
+async fn learn_ids(trackers: impl Iterator<Item = &mut Tracker>) {
+    for (id, tracker) in trackers.filter(|(id, _)| id.0 == 0) {
+        if let Ok(Ok(status)) = tokio::time::timeout(ID_TIMEOUT, tracker.status()).await {
+            *id = status.id;
+        }
     }
 }
 

@@ -18,7 +18,7 @@ pub async fn run(args: &GatewayArgs, recorder: PrometheusHandle) -> Result<()> {
     let id = args.id.node_id();
     let mut line = component::introduce("gateway", id, &internal);
     let mut process = Process::new(recorder);
-    let trackers = remote::trackers(&remote::tracker_members(&args.trackers).await, None)?;
+    let trackers = remote::known_trackers(&args.trackers)?;
     let mut stores = remote::stores(&args.stores, None)?;
     // Gateways spread over the replicas by their ids.
     let first = usize::try_from(id.0.wrapping_sub(1) % stores.len().max(1) as u64).unwrap_or(0);

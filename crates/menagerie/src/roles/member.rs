@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use menagerie_gateway::GatewayOptions;
+use menagerie_gateway::Trackers;
 use menagerie_proto::consensus::Member;
 use menagerie_types::NodeId;
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -62,13 +63,14 @@ pub async fn run(plan: Plan, recorder: PrometheusHandle) -> Result<()> {
     let mut stores = vec![tree_store.handle()];
     stores.extend(remote::stores(&others, Some(plan.id))?);
     let on_stop = if others.iter().count() > 1 { OnStop::Release } else { OnStop::Keep };
-    let backends = (ensemble.clone(), stores.clone());
-    let tracker = session_tracker::start(&mut process, (plan.id, plan.times, on_stop), backends);
+    let for_tracker = (ensemble.clone(), stores.clone());
+    let tracker = session_tracker::start(&mut process, (plan.id, plan.times, on_stop), for_tracker);
     let mut trackers = vec![(plan.id, tracker.handle())];
     trackers.extend(remote::trackers(&others, Some(plan.id))?);
     let least = Duration::from_millis(plan.times.min_timeout_ms.into());
     let options = with_smallest_timeout(plan.gateway, least);
-    let gateway = gateway::start(&mut process, options, Backends { ensemble, stores, trackers })?;
+    let backends = Backends { ensemble, stores, trackers: Trackers::new(trackers) };
+    let gateway = gateway::start(&mut process, options, backends)?;
     let mut line = format!("menagerie {} is serving: client {}", plan.name, gateway.client_addr);
     if let Some(bound) = plan.grpc {
         line += &format!(", grpc {}", bound.address);
