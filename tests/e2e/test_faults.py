@@ -7,12 +7,15 @@ import pytest
 from harness.cluster import four_letter_word, mode, opens_session
 from harness.wait import eventually, holds
 from load import Load
+from pipelined import PipelinedLoad
 from raw import CHANGED, Closed, Event
 
 # How long until every writer writes again after a process was started again.
 RECOVERY_SECONDS = 30
 # How long writes may pause when the consensus leader dies.
 ELECTION_SECONDS = 2
+# Between two deaths, over all writers.
+PIPELINED_WRITES = 2_000
 
 
 def wait_until_all_write(load: Load, within: float = RECOVERY_SECONDS) -> None:
@@ -52,6 +55,34 @@ def test_sessions_and_ephemerals_survive_the_death_of_everything(cluster, connec
     back.close_session()
     watcher = connect()
     eventually(lambda: watcher.exists(f"{root}/e") is None, what="the ephemeral goes with its session")
+
+
+def wait_until_written(load: PipelinedLoad) -> None:
+    enough = load.count() + PIPELINED_WRITES
+    eventually(lambda: load.count() >= enough, RECOVERY_SECONDS, "pipelined writes go on")
+
+
+@pytest.mark.menagerie
+def test_a_leader_that_is_back_before_it_is_missed_has_forgotten_nothing(cluster, raw, root):
+    """It must not go on in its old term: its followers may hold what it sent and had not yet written itself."""
+    with PipelinedLoad(cluster, root) as load:
+        for _ in range(6):
+            wait_until_written(load)
+            leader = cluster.leader()
+            cluster.kill9(leader)
+            cluster.start(leader)
+        wait_until_written(load)
+    load.verify(raw())
+
+
+def test_all_processes_are_killed_at_once_with_many_writes_under_way(cluster, raw, root):
+    with PipelinedLoad(cluster, root) as load:
+        for _ in range(4):
+            wait_until_written(load)
+            cluster.kill9_all()
+            cluster.restore()
+        wait_until_written(load)
+    load.verify(raw())
 
 
 @pytest.mark.menagerie

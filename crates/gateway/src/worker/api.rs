@@ -15,6 +15,9 @@ use super::requests::{is_client_read, is_client_write};
 use super::sessions::EstablishTarget;
 use crate::api::{ApiCall, ApiEvent, ApiReply};
 
+/// Reads that may wait for a replica before calls of the API are turned away (connections have bounds of their own).
+const PENDING_READS_MAX: usize = 64 * 1024;
+
 /// What a watch stream watches, and what it has told of it.
 #[derive(Debug)]
 struct WatchedTarget {
@@ -76,6 +79,13 @@ impl Core {
     fn execute(&mut self, session: SessionId, op: OpCode, body: &[u8], reply: oneshot::Sender<ApiReply>) {
         if let Some(Holder::Api(api)) = self.sessions.get(&session) {
             api.touch();
+        }
+        if self.proposer.unacknowledged_bytes() > self.options.outstanding_bytes
+            || self.pending_reads.len() > PENDING_READS_MAX
+        {
+            let err = ErrorCode::ThrottledOp.code();
+            let _ = reply.send(ApiReply { zxid: self.zxid, err, body: Bytes::new() });
+            return;
         }
         let auth = self.api_auth.clone();
         let command = Command { op, session, xid: 0, auth: &auth, body };
