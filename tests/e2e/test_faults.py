@@ -66,7 +66,7 @@ def wait_until_written(load: PipelinedLoad) -> None:
 def test_a_leader_that_is_back_before_it_is_missed_has_forgotten_nothing(cluster, raw, root):
     """It must not go on in its old term: its followers may hold what it sent and had not yet written itself."""
     with PipelinedLoad(cluster, root) as load:
-        for _ in range(6):
+        for _ in range(15):
             wait_until_written(load)
             leader = cluster.leader()
             cluster.kill9(leader)
@@ -77,7 +77,7 @@ def test_a_leader_that_is_back_before_it_is_missed_has_forgotten_nothing(cluster
 
 def test_all_processes_are_killed_at_once_with_many_writes_under_way(cluster, raw, root):
     with PipelinedLoad(cluster, root) as load:
-        for _ in range(4):
+        for _ in range(8):
             wait_until_written(load)
             cluster.kill9_all()
             cluster.restore()
