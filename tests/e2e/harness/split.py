@@ -117,9 +117,10 @@ class Split(Cluster):
 
 
 def _is_alive(pid: int) -> bool:
-    """True unless the process is gone, or a zombie that nobody has collected."""
+    """False once it is gone, or a zombie that nobody has collected. A zombie with threads still holds its ports."""
+    process = Path("/proc") / str(pid)
     try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
+        state = (process / "stat").read_text().rpartition(")")[2].split()[0]
+        return state not in ("Z", "X") or len(list((process / "task").iterdir())) > 1
     except (FileNotFoundError, ProcessLookupError):
         return False
-    return stat.rpartition(")")[2].split()[0] not in ("Z", "X")
