@@ -11,6 +11,8 @@ use tracing::debug;
 
 use crate::Backoff;
 
+const STATUS_DEADLINE: Duration = Duration::from_millis(300);
+
 /// All members of the log, local or remote. Remembers the leader across calls; cheap to clone.
 #[derive(Clone)]
 pub struct Ensemble {
@@ -21,13 +23,24 @@ struct Inner {
     members: Vec<(NodeId, Arc<dyn Consensus>)>,
     /// Whom to ask first; a hint that any caller may change.
     leader: AtomicUsize,
+    /// The first member is in this process.
+    local_first: bool,
 }
 
 impl Ensemble {
     /// The members in order of preference for what any of them serves (a local one first). Must not be empty.
     pub fn new(members: Vec<(NodeId, Arc<dyn Consensus>)>) -> Self {
+        Self::with(members, false)
+    }
+
+    /// As [`Self::new`]; the first member is in this process.
+    pub fn with_local_first(members: Vec<(NodeId, Arc<dyn Consensus>)>) -> Self {
+        Self::with(members, true)
+    }
+
+    fn with(members: Vec<(NodeId, Arc<dyn Consensus>)>, local_first: bool) -> Self {
         assert!(!members.is_empty(), "an ensemble has at least one member");
-        Self { inner: Arc::new(Inner { members, leader: AtomicUsize::new(0) }) }
+        Self { inner: Arc::new(Inner { members, leader: AtomicUsize::new(0), local_first }) }
     }
 
     /// Every member.
@@ -60,10 +73,27 @@ impl Ensemble {
         tokio::time::timeout(deadline, search).await.map_err(|_| ServiceError::Deadline)
     }
 
-    /// Tails the log from `from` on, from the `attempt`-th member in order of preference.
-    pub async fn tail(&self, from: LogIndex, attempt: usize) -> ServiceResult<Tail> {
-        let at = attempt % self.inner.members.len();
-        self.inner.members[at].1.tail(from).await
+    /// The member to tail (its place in the order): one in this process, else the leader, which knows of a commit a
+    /// message earlier than the others; the first if nobody knows the leader.
+    pub async fn nearest(&self) -> usize {
+        if self.inner.local_first {
+            return 0;
+        }
+        // A member that hangs is not worth waiting for.
+        let ask = |(_, member): &(NodeId, Arc<dyn Consensus>)| {
+            let member = Arc::clone(member);
+            async move { tokio::time::timeout(STATUS_DEADLINE, member.status()).await }
+        };
+        let answers = futures::future::join_all(self.inner.members.iter().map(ask)).await;
+        let latest =
+            answers.into_iter().flatten().flatten().filter(|s| s.leader.is_some()).max_by_key(|s| s.term);
+        let leader = latest.and_then(|status| status.leader);
+        leader.and_then(|leader| self.inner.members.iter().position(|(id, _)| *id == leader)).unwrap_or(0)
+    }
+
+    /// Tails the log from `from` on, from the `at`-th member.
+    pub async fn tail(&self, from: LogIndex, at: usize) -> ServiceResult<Tail> {
+        self.inner.members[at % self.inner.members.len()].1.tail(from).await
     }
 
     fn at(&self) -> usize {

@@ -30,7 +30,7 @@ pub fn ensemble(members: &Members, local: Option<(NodeId, Arc<dyn Consensus>)>) 
         let client = Arc::new(PerThread::new(address, ConsensusClient::new).map_err(wrong(address))?);
         all.push((id, Arc::new(LayeredConsensus::new(client))));
     }
-    Ok(Ensemble::new(all))
+    Ok(if here.is_some() { Ensemble::with_local_first(all) } else { Ensemble::new(all) })
 }
 
 /// The replicas of the tree other than `except`, over gRPC.

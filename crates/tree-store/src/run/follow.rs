@@ -20,19 +20,24 @@ const RETRY_MAX: Duration = Duration::from_secs(1);
 const TURN: Duration = Duration::from_millis(2);
 /// A tail that is silent for this long is held against what the other members say.
 const SILENCE: Duration = Duration::from_secs(3);
+/// How often it is asked which member is the one to tail.
+const NEAREST_INTERVAL: Duration = Duration::from_secs(2);
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Tails one member after the other, for as long as each of them delivers. Ends only when the replica has failed.
 pub(super) async fn run(context: &Context) {
     let mut backoff = Backoff::new(RETRY_MIN, RETRY_MAX);
-    let mut attempt = 0;
+    let mut at = context.ensemble.nearest().await;
     while context.replica.fault().is_none() {
         let from = context.replica.state.read().index().next();
-        match context.ensemble.tail(from, attempt).await {
-            Ok(tail) => {
-                let end = drain(context, tail, &mut backoff).await;
-                debug!(%end, "tail ended");
-            }
+        match context.ensemble.tail(from, at).await {
+            Ok(tail) => match drain(context, tail, at, &mut backoff).await {
+                End::Moved(nearest) => {
+                    at = nearest;
+                    continue;
+                }
+                End::Failed(error) => debug!(%error, "tail ended"),
+            },
             Err(ServiceError::Truncated { first }) => {
                 if bootstrap::run(context, first).await {
                     backoff.reset();
@@ -41,29 +46,55 @@ pub(super) async fn run(context: &Context) {
             }
             Err(error) => debug!(%error, %from, "no tail"),
         }
-        attempt += 1;
+        at += 1;
         backoff.pause().await;
     }
 }
 
-/// Applies what a tail delivers until it ends, or until others are further and it is silent.
-async fn drain(context: &Context, mut tail: Tail, backoff: &mut Backoff) -> ServiceError {
+/// Why a tail is given up.
+enum End {
+    /// Another member is nearer now.
+    Moved(usize),
+    Failed(ServiceError),
+}
+
+/// Applies what a tail delivers until it ends, until others are further and it is silent, or until another member is
+/// the one to tail.
+async fn drain(context: &Context, mut tail: Tail, at: usize, backoff: &mut Backoff) -> End {
     let mut applier = Applier::new(context);
+    let mut nearer = std::pin::pin!(nearer(context, at));
     loop {
-        match tokio::time::timeout(SILENCE, tail.next()).await {
+        let next = tokio::select! {
+            next = tokio::time::timeout(SILENCE, tail.next()) => next,
+            nearest = &mut nearer => return End::Moved(nearest),
+        };
+        match next {
             Ok(Some(Ok(batch))) => {
                 backoff.reset();
                 if context.replica.fault().is_some() || !applier.apply(batch).await {
-                    return ServiceError::Internal("out of service".into());
+                    return End::Failed(ServiceError::Internal("out of service".into()));
                 }
             }
-            Ok(Some(Err(error))) => return error,
-            Ok(None) => return ServiceError::Unavailable("the tail ended".into()),
+            Ok(Some(Err(error))) => return End::Failed(error),
+            Ok(None) => return End::Failed(ServiceError::Unavailable("the tail ended".into())),
             Err(_) => {
                 if others_are_further(context).await {
-                    return ServiceError::Unavailable("other members have committed more".into());
+                    return End::Failed(ServiceError::Unavailable(
+                        "other members have committed more".into(),
+                    ));
                 }
             }
+        }
+    }
+}
+
+/// Resolves when another member than the `at`-th should be tailed.
+async fn nearer(context: &Context, at: usize) -> usize {
+    loop {
+        tokio::time::sleep(NEAREST_INTERVAL).await;
+        let nearest = context.ensemble.nearest().await;
+        if nearest != at % context.ensemble.members().count() {
+            return nearest;
         }
     }
 }
