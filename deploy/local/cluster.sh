@@ -121,15 +121,17 @@ command_of() {
 
 # pid_of NAME: prints its process id; fails unless it runs
 pid_of() {
-  local pid state
+  local pid state living
   [[ -f $dir/$1.pid ]] || return 1
   read -r pid <"$dir/$1.pid" || return 1
   kill -0 "$pid" 2>/dev/null || return 1
   if [[ -r /proc/$pid/cmdline ]]; then
-    # A number may be given out again, and a dead process may wait to be collected.
-    tr '\0' '\n' <"/proc/$pid/cmdline" 2>/dev/null | grep -qFx "127.0.0.1:$(internal_port "$1")" || return 1
+    # The last of its threads to end gives its ports back, and it may outlive the first, which then waits to be collected.
+    living=$(cat "/proc/$pid"/task/*/stat 2>/dev/null | sed 's/.*) //' | grep -cv '^Z') || return 1
     state=$(sed 's/.*) //' "/proc/$pid/stat" 2>/dev/null) || return 1
-    [[ $state != Z* ]] || return 1
+    # A number may be given out again.
+    [[ $state == Z* && $living -gt 0 ]] ||
+      tr '\0' '\n' <"/proc/$pid/cmdline" 2>/dev/null | grep -qFx "127.0.0.1:$(internal_port "$1")" || return 1
   fi
   echo "$pid"
 }

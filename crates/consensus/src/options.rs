@@ -42,8 +42,9 @@ impl ConsensusOptions {
             id,
             data_dir,
             members,
-            heartbeat: Duration::from_millis(100),
-            election_timeout: (Duration::from_millis(500), Duration::from_millis(1000)),
+            // A follower waits out the longest timeout (the lease of the leader) and then a random one.
+            heartbeat: Duration::from_millis(60),
+            election_timeout: (Duration::from_millis(250), Duration::from_millis(500)),
             segment_bytes: 64 << 20,
             spare_segments: 2,
             log_cache_bytes: 32 << 20,

@@ -14,7 +14,7 @@ pub fn answer(core: &mut Core, word: FourLetterWord) -> String {
     if word != FourLetterWord::Srvr && !core.options.four_letter_words.contains(&word) {
         return format!("{} is not executed because it is not in the whitelist.\n", word.as_str());
     }
-    let serving = core.link.is_some();
+    let serving = core.is_serving();
     match word {
         FourLetterWord::Ruok => "imok".into(),
         FourLetterWord::Isro if serving => "rw".into(),
@@ -42,7 +42,8 @@ fn summary(core: &Core, clients: &str) -> String {
         core.outstanding.len(),
         core.zxid,
         facts.mode,
-        facts.znode_count,
+        // ZooKeeper counts the root twice.
+        facts.znode_count + 1,
     )
 }
 

@@ -169,28 +169,35 @@ async fn accept(
     }
 }
 
-/// Keeps what `srvr` tells of the other components up to date.
+/// Keeps what is told of the other components up to date.
 async fn refresh_facts(shared: Arc<Shared>, mut stopping: watch::Receiver<bool>) {
     loop {
-        let mut facts = shared.facts.lock().clone();
-        if shared.options.standalone {
+        shared.refresh_facts().await;
+        tokio::select! {
+            () = tokio::time::sleep(FACTS_INTERVAL) => {}
+            _ = stopping.changed() => return,
+        }
+    }
+}
+
+impl Shared {
+    /// Asks the other components what `srvr` tells of them.
+    pub(crate) async fn refresh_facts(&self) {
+        let mut facts = self.facts.lock().clone();
+        if self.options.standalone {
             facts.mode = "standalone".into();
-        } else if let Some((_, member)) = shared.ensemble.members().next()
+        } else if let Some((_, member)) = self.ensemble.members().next()
             && let Ok(status) = member.status().await
         {
             // ZooKeeper's words: whoever does not lead a quorum follows.
             facts.mode = if status.state == "leader" { "leader" } else { "follower" }.into();
         }
-        for store in &shared.stores {
+        for store in &self.stores {
             if let Ok(status) = store.status().await {
                 facts.znode_count = status.znode_count;
                 break;
             }
         }
-        *shared.facts.lock() = facts;
-        tokio::select! {
-            () = tokio::time::sleep(FACTS_INTERVAL) => {}
-            _ = stopping.changed() => return,
-        }
+        *self.facts.lock() = facts;
     }
 }

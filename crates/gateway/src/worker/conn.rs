@@ -18,6 +18,9 @@ pub const OUTPUT_HARD_MAX: usize = 64 * 1024 * 1024;
 /// Writes of one connection that may wait for their results.
 pub const WRITES_MAX: u32 = 4096;
 
+/// Reads of one connection that may be queued at the replica: their answers may be large.
+pub const READS_MAX: u32 = 64;
+
 /// Names a connection of one worker for good: a slot, and how often it was used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ConnToken(pub u64);

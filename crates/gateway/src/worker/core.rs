@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
+use menagerie_jute::four_letter::FourLetterWord;
 use menagerie_link::Proposer;
 use menagerie_proto::tree_store::{Lease, LinkHello, LinkQueue, StoreLink};
 use menagerie_types::command::Command;
@@ -22,6 +23,9 @@ use crate::Shared;
 use crate::api::{ApiReply, ApiSession};
 use crate::options::GatewayOptions;
 use crate::stats::{Facts, Stats};
+
+/// Reports without an answer after which a gateway says that it does not serve.
+const SILENT_REPORTS: u32 = 8;
 
 /// Who gets a result or an answer.
 #[derive(Debug)]
@@ -89,6 +93,8 @@ pub struct Signals {
     pub establish: Notify,
     /// Syncs wait for a barrier.
     pub sync: Notify,
+    /// Four-letter words wait for what the other components say.
+    pub words: Notify,
 }
 
 /// See the module.
@@ -105,6 +111,8 @@ pub struct Core {
     pub link: Option<Box<dyn StoreLink>>,
     pub pending_reads: VecDeque<PendingRead>,
     pub syncs: Vec<PendingSync>,
+    /// Four-letter words whose answer tells of other components.
+    pub words: Vec<(ConnToken, FourLetterWord)>,
     pub watchers: Watchers,
     /// The highest zxid delivered over the link: what pings answer with.
     pub zxid: Zxid,
@@ -114,6 +122,10 @@ pub struct Core {
     pub now: Instant,
     /// All sessions touched until then are confirmed alive.
     pub confirmed: Instant,
+    /// A tracker has confirmed a report of this incarnation.
+    pub vouched: bool,
+    /// The epoch of the lease that was challenged last.
+    pub challenged: Option<u64>,
     /// Watch streams of the API.
     pub streams: Vec<ConnToken>,
     /// Identities of callers of the API.
@@ -143,12 +155,15 @@ impl Core {
             link: None,
             pending_reads: VecDeque::new(),
             syncs: Vec::new(),
+            words: Vec::new(),
             watchers: Watchers::default(),
             zxid: Zxid(0),
             lease: Lease::default(),
             establishing: super::sessions::Establishing::default(),
             now,
             confirmed: now,
+            vouched: false,
+            challenged: None,
             streams: Vec::new(),
             api_auth: Bytes::new(),
             throttled: Vec::new(),
@@ -192,6 +207,12 @@ impl Core {
         self.link = Some(link);
         self.all_ready();
         queue
+    }
+
+    /// There is a replica to read from and a quorum that lately renewed a tracker's lease.
+    pub fn is_serving(&self) -> bool {
+        let silent = self.now.saturating_duration_since(self.confirmed);
+        self.link.is_some() && self.vouched && silent <= self.options.touch_interval * SILENT_REPORTS
     }
 
     /// The link is broken: reads wait until there is another.

@@ -86,6 +86,7 @@ async fn serve(shared: &Arc<Shared>, intake: &mut Intake) {
     tasks.spawn_local(worker.clone().establish());
     tasks.spawn_local(worker.clone().touch());
     tasks.spawn_local(worker.clone().sync());
+    tasks.spawn_local(worker.clone().answer_words());
     let mut link = tasks::link_task(&worker);
     loop {
         tokio::select! {

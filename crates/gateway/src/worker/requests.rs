@@ -2,6 +2,7 @@
 //! unread: the order of a session's requests is the order of its bytes.
 
 use bytes::{Buf, BytesMut};
+use menagerie_jute::four_letter::FourLetterWord;
 use menagerie_jute::frame::{self, PREFIX_LEN};
 use menagerie_jute::{
     PathRequest, Reader, RequestHeader, begin_reply, end_reply, error_reply, four_letter, write,
@@ -11,7 +12,7 @@ use menagerie_types::command::Command;
 use menagerie_types::{ErrorCode, OpCode, Zxid};
 use tracing::debug;
 
-use super::conn::{Conn, ConnToken, Connecting, OUTPUT_SOFT_MAX, Phase, WRITES_MAX};
+use super::conn::{Conn, ConnToken, Connecting, OUTPUT_SOFT_MAX, Phase, READS_MAX, WRITES_MAX};
 use super::core::{Core, PendingSync, SyncTarget, Target};
 use super::reads::Asked;
 use super::sessions::EstablishTarget;
@@ -81,11 +82,22 @@ impl Core {
             return true;
         }
         let Some(word) = four_letter::recognise(first) else { return false };
+        if matches!(word, FourLetterWord::Srvr | FourLetterWord::Stat) {
+            conn.phase = Phase::Closing;
+            self.words.push((conn.token, word));
+            self.signals.words.notify_one();
+        } else {
+            self.answer_word(conn, word);
+        }
+        true
+    }
+
+    /// Writes the answer to a word; the connection ends behind it.
+    pub fn answer_word(&mut self, conn: &mut Conn, word: FourLetterWord) {
         let text = crate::four_letter::answer(self, word);
         conn.output.extend_from_slice(text.as_bytes());
         conn.drain();
         self.mark_dirty(conn);
-        true
     }
 
     /// The first frame asks for a session.
@@ -160,7 +172,8 @@ impl Core {
 
     fn read(&mut self, conn: &mut Conn, op: OpCode, xid: i32, body: &[u8]) -> Taken {
         // A read sees the session's earlier writes, so it waits for them.
-        if conn.writes > 0 || conn.exclusive || conn.output.len() > OUTPUT_SOFT_MAX {
+        if conn.writes > 0 || conn.exclusive || conn.reads >= READS_MAX || conn.output.len() > OUTPUT_SOFT_MAX
+        {
             return Taken::Wait;
         }
         match self.read_for(conn, op, xid, body) {

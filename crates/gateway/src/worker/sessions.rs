@@ -170,6 +170,7 @@ impl Core {
     /// The report sent at `sent` was confirmed.
     pub fn touched(&mut self, sent: Instant, touched: &Touched) {
         self.confirmed = self.confirmed.max(sent);
+        self.vouched = true;
         for session in &touched.unknown {
             self.kill_session(*session);
         }
@@ -227,6 +228,10 @@ impl Core {
     /// The holder of the lease does not answer: another tracker may take over.
     pub fn challenge(&mut self) {
         let Some(holder) = self.lease.holder else { return };
+        // One challenge is enough: it is sent again until the log has it.
+        if self.challenged.replace(self.lease.epoch) == Some(self.lease.epoch) {
+            return;
+        }
         info!(tracker = %holder, epoch = self.lease.epoch, "the active session tracker is out of reach: challenging its lease");
         let body = ChallengeLease { epoch: self.lease.epoch }.encode();
         let challenge =

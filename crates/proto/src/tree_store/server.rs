@@ -118,7 +118,9 @@ async fn serve_link<S: TreeStore>(
                 () = queue.ready() => {}
                 request = requests.message() => match request? {
                     Some(pb::LinkRequest { kind: Some(Kind::Requests(batch)) }) => {
-                        answer(&mut *link, &batch, &mut out)?;
+                        if !answer(&mut *link, &batch, &mut out, responses).await? {
+                            return Ok(());
+                        }
                     }
                     Some(_) => return Err(ServiceError::Invalid("unexpected link request".into())),
                     None => return Ok(()),
@@ -128,21 +130,35 @@ async fn serve_link<S: TreeStore>(
     }
 }
 
-/// Answers a batch; what is answered at once is encoded at once, in order with what is queued.
-fn answer(link: &mut dyn StoreLink, batch: &[u8], out: &mut BytesMut) -> ServiceResult<()> {
+/// Answers a batch; what is answered at once is encoded at once, in order with what is queued, and sent when it has
+/// grown to a message. False when the caller is gone.
+async fn answer(
+    link: &mut dyn StoreLink,
+    batch: &[u8],
+    out: &mut BytesMut,
+    responses: &Responses,
+) -> ServiceResult<bool> {
     let mut frames = BytesMut::new();
-    wire::read_requests(batch, |request| match request {
-        LinkRequest::Read(token, read) => {
-            if let ReadOutcome::Answered(watches) = link.read(token, &read, &mut frames) {
-                let frames = frames.split().freeze();
-                wire::put_item(out, &LinkItem::ReadReply { token, frames, watches });
+    for request in wire::Requests::new(batch) {
+        match request? {
+            LinkRequest::Read(token, read) => {
+                if let ReadOutcome::Answered(watches) = link.read(token, &read, &mut frames) {
+                    let frames = frames.split().freeze();
+                    wire::put_item(out, &LinkItem::ReadReply { token, frames, watches });
+                }
+            }
+            LinkRequest::Unwatch(kinds, path) => link.unwatch(path, kinds),
+            LinkRequest::AwaitApplied(index) => link.await_applied(index),
+        }
+        if out.len() >= MESSAGE_BYTES {
+            let message = pb::LinkResponse { items: out.split().freeze() };
+            if responses.send(Ok(message)).await.is_err() {
+                return Ok(false);
             }
         }
-        LinkRequest::Unwatch(kinds, path) => link.unwatch(path, kinds),
-        LinkRequest::AwaitApplied(index) => link.await_applied(index),
-    })?;
+    }
     link.flush();
-    Ok(())
+    Ok(true)
 }
 
 impl TryFrom<pb::LinkHello> for LinkHello {

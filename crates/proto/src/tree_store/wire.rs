@@ -59,19 +59,38 @@ pub fn put_await_applied(out: &mut BytesMut, index: LogIndex) {
     out.put_u64(index.0);
 }
 
-/// Calls `each` with every request of a batch, in order.
-pub fn read_requests(batch: &[u8], mut each: impl FnMut(LinkRequest<'_>)) -> ServiceResult<()> {
-    let mut input = Input(batch);
-    while !input.0.is_empty() {
-        let request = match input.u8()? {
-            1 => LinkRequest::Read(input.u64()?, input.command()?),
-            2 => LinkRequest::Unwatch(WatchKinds(input.u8()?), input.str()?),
-            3 => LinkRequest::AwaitApplied(LogIndex(input.u64()?)),
-            _ => return Err(malformed()),
-        };
-        each(request);
+/// The requests of a batch, in order; ends after a malformed one.
+pub struct Requests<'a>(Input<'a>);
+
+impl<'a> Requests<'a> {
+    /// Reads a batch.
+    pub fn new(batch: &'a [u8]) -> Self {
+        Self(Input(batch))
     }
-    Ok(())
+}
+
+impl<'a> Iterator for Requests<'a> {
+    type Item = ServiceResult<LinkRequest<'a>>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.0.0.is_empty() {
+            return None;
+        }
+        let request = read_request(&mut self.0);
+        if request.is_err() {
+            self.0 = Input(&[]);
+        }
+        Some(request)
+    }
+}
+
+fn read_request<'a>(input: &mut Input<'a>) -> ServiceResult<LinkRequest<'a>> {
+    Ok(match input.u8()? {
+        1 => LinkRequest::Read(input.u64()?, input.command()?),
+        2 => LinkRequest::Unwatch(WatchKinds(input.u8()?), input.str()?),
+        3 => LinkRequest::AwaitApplied(LogIndex(input.u64()?)),
+        _ => return Err(malformed()),
+    })
 }
 
 /// Appends an item.
@@ -282,17 +301,14 @@ mod tests {
         put_read(&mut out, 77, &read);
         put_unwatch(&mut out, "/a", WatchKinds(5));
         put_await_applied(&mut out, LogIndex(4));
-        let mut seen = 0;
-        let all = read_requests(&out, |request| {
-            let expected = [
-                LinkRequest::Read(77, read),
-                LinkRequest::Unwatch(WatchKinds(5), "/a"),
-                LinkRequest::AwaitApplied(LogIndex(4)),
-            ];
-            assert_eq!(request, expected[seen]);
-            seen += 1;
-        });
-        assert_eq!((all, seen), (Ok(()), 3));
+        let expected = [
+            LinkRequest::Read(77, read),
+            LinkRequest::Unwatch(WatchKinds(5), "/a"),
+            LinkRequest::AwaitApplied(LogIndex(4)),
+        ];
+        assert_eq!(Requests::new(&out).collect::<ServiceResult<Vec<_>>>(), Ok(expected.into()));
+        let cut = Requests::new(&out[..out.len() - 1]).collect::<Vec<_>>();
+        assert!(cut.len() == 3 && cut[2].is_err());
     }
 
     #[test]
