@@ -48,7 +48,11 @@ def test_the_largest_frame_is_taken_and_one_byte_more_is_not(raw, root, bystande
     client.sync(path)
     assert client.set(path, largest).data_length == len(largest)
     assert client.get(path)[0] == largest
-    client.send(wire.SET_DATA, wire.set_body(path, largest + b"x"))
+    try:
+        client.send(wire.SET_DATA, wire.set_body(path, largest + b"x"))
+    except wire.Closed:
+        # The length alone was enough for the server.
+        return
     assert_closed(client)
 
 

@@ -14,12 +14,15 @@ def free_port() -> int:
 
 def free_range(count: int) -> int:
     """The first of `count` free ports in a row."""
-    for _ in range(1_000):
-        first = random.randrange(LOWEST, HIGHEST - count)
-        ports = range(first, first + count)
-        if not _taken.intersection(ports) and all(map(_is_free, ports)):
-            _taken.update(ports)
-            return first
+    for _ in range(2):
+        for _ in range(1_000):
+            first = random.randrange(LOWEST, HIGHEST - count)
+            ports = range(first, first + count)
+            if not _taken.intersection(ports) and all(map(_is_free, ports)):
+                _taken.update(ports)
+                return first
+        # What earlier clusters had is free again, and what present ones have is seen to be taken.
+        _taken.clear()
     raise RuntimeError(f"no {count} free ports in a row")
 
 
