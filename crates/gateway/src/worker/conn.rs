@@ -103,6 +103,8 @@ pub struct Conn {
     pub stream: Option<Box<WatchStream>>,
     /// Its task has stopped reading until input is taken.
     pub paused: bool,
+    /// The client has shut its side.
+    pub read_closed: bool,
     /// Counters for `stat`.
     pub received: u64,
     /// Counters for `stat`.
@@ -135,6 +137,7 @@ impl Conn {
             wake: Rc::new(Notify::new()),
             stream: None,
             paused: false,
+            read_closed: false,
             received: 0,
             sent: 0,
         }

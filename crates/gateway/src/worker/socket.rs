@@ -9,7 +9,7 @@ use menagerie_jute::frame;
 use tokio::net::TcpStream;
 
 use super::Worker;
-use super::conn::{Conn, ConnToken};
+use super::conn::{Conn, ConnToken, Phase};
 
 /// Input that may wait for its turn before the socket is left alone; a single frame may be larger.
 const INPUT_MAX: usize = 256 * 1024;
@@ -101,14 +101,19 @@ impl Worker {
                 return Next::Close { linger: true };
             }
             conn.paused = !conn.draining && input_is_full(&conn.input, core.options.jute_max_buffer);
-            Next::Wait { read: !conn.draining && !conn.paused, write }
+            Next::Wait { read: !conn.draining && !conn.paused && !conn.read_closed, write }
         })
     }
 
     /// Reads what is there; false at the end of the stream.
     fn receive(&self, token: ConnToken, socket: &TcpStream) -> bool {
         SCRATCH.with_borrow_mut(|scratch| match socket.try_read(scratch) {
-            Ok(0) => false,
+            // Whoever has said all it had to say (`echo srvr | nc`) may still wait for its answer.
+            Ok(0) => self.with_core(|core| {
+                let Some(conn) = core.conns.get_mut(token) else { return false };
+                conn.read_closed = true;
+                conn.phase == Phase::Closing
+            }),
             Ok(len) => {
                 self.with_core(|core| {
                     if let Some(conn) = core.conns.get_mut(token) {
