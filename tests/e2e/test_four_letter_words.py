@@ -83,8 +83,7 @@ def test_modes_are_those_of_the_shape(cluster):
 @pytest.mark.parametrize("word", [b"ruok\n", b"srvr\n", b"stat\n"])
 def test_whoever_has_said_all_and_listens_on_gets_the_whole_answer(address, word):
     """As `echo srvr | nc` does: its side of the connection is shut before the answer comes."""
-    host, port = address.rsplit(":", 1)
-    with socket.create_connection((host, int(port)), timeout=5) as connection:
+    with socket.create_connection(address, timeout=5) as connection:
         connection.sendall(word)
         connection.shutdown(socket.SHUT_WR)
         answer = b"".join(iter(lambda: connection.recv(4096), b""))

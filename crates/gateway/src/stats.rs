@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -26,6 +26,7 @@ pub struct Stats {
     latency_us_min: AtomicU64,
     latency_us_max: AtomicU64,
     by_address: Mutex<HashMap<IpAddr, usize>>,
+    serving: AtomicBool,
 }
 
 impl Default for Stats {
@@ -38,6 +39,7 @@ impl Default for Stats {
             latency_us_min: AtomicU64::new(u64::MAX),
             latency_us_max: AtomicU64::new(0),
             by_address: Mutex::default(),
+            serving: AtomicBool::new(false),
         }
     }
 }
@@ -83,6 +85,16 @@ impl Stats {
         let min = self.latency_us_min.load(Ordering::Relaxed) / 1000;
         let max = self.latency_us_max.load(Ordering::Relaxed) / 1000;
         format!("{min}/{:?}/{max}", (average * 10_000.0).round() / 10_000.0)
+    }
+
+    /// There is a replica to read from and a tracker that vouches for sessions.
+    pub fn is_serving(&self) -> bool {
+        self.serving.load(Ordering::Relaxed)
+    }
+
+    /// See [`Self::is_serving`].
+    pub fn set_serving(&self, serving: bool) {
+        self.serving.store(serving, Ordering::Relaxed);
     }
 
     /// Counts a connection from `address`, unless it has `max` already (0 for no limit).

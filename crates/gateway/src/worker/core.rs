@@ -95,6 +95,8 @@ pub struct Signals {
     pub sync: Notify,
     /// Four-letter words wait for what the other components say.
     pub words: Notify,
+    /// Another tracker may be active: report to it at once.
+    pub touch: Notify,
 }
 
 /// See the module.
@@ -122,8 +124,8 @@ pub struct Core {
     pub now: Instant,
     /// All sessions touched until then are confirmed alive.
     pub confirmed: Instant,
-    /// A tracker has confirmed a report of this incarnation.
-    pub vouched: bool,
+    /// When an active tracker answered last.
+    pub heard: Option<Instant>,
     /// The epoch of the lease that was challenged last.
     pub challenged: Option<u64>,
     /// Watch streams of the API.
@@ -162,7 +164,7 @@ impl Core {
             establishing: super::sessions::Establishing::default(),
             now,
             confirmed: now,
-            vouched: false,
+            heard: None,
             challenged: None,
             streams: Vec::new(),
             api_auth: Bytes::new(),
@@ -211,8 +213,8 @@ impl Core {
 
     /// There is a replica to read from and a quorum that lately renewed a tracker's lease.
     pub fn is_serving(&self) -> bool {
-        let silent = self.now.saturating_duration_since(self.confirmed);
-        self.link.is_some() && self.vouched && silent <= self.options.touch_interval * SILENT_REPORTS
+        let silent = self.heard.map(|heard| self.now.saturating_duration_since(heard));
+        self.link.is_some() && silent.is_some_and(|s| s <= self.options.touch_interval * SILENT_REPORTS)
     }
 
     /// The link is broken: reads wait until there is another.

@@ -30,6 +30,7 @@ impl Core {
             LinkItem::Lease(lease) => {
                 self.lease = lease;
                 self.signals.establish.notify_one();
+                self.signals.touch.notify_one();
             }
             LinkItem::Session(SessionEvent::Attached(info)) => {
                 if info.owner == self.proposer.incarnation() {

@@ -170,7 +170,7 @@ impl Core {
     /// The report sent at `sent` was confirmed.
     pub fn touched(&mut self, sent: Instant, touched: &Touched) {
         self.confirmed = self.confirmed.max(sent);
-        self.vouched = true;
+        self.heard = Some(self.now);
         for session in &touched.unknown {
             self.kill_session(*session);
         }

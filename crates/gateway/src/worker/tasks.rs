@@ -135,6 +135,7 @@ impl Worker {
                     backoff.reset();
                     picker.answered();
                     self.with_core(|core| {
+                        core.heard = Some(core.now);
                         for ((target, attempt), answer) in batch.into_iter().zip(answers) {
                             core.granted(target, attempt.session.0 == 0, answer);
                         }
@@ -160,6 +161,7 @@ impl Worker {
 
     /// Reports touched sessions, and lets go of connections that no report has vouched for.
     pub async fn touch(self) {
+        let signals = self.with_core(|core| std::rc::Rc::clone(&core.signals));
         let picker = TrackerPicker::default();
         let interval = self.shared.options.touch_interval;
         loop {
@@ -182,8 +184,14 @@ impl Worker {
                     interval / 8
                 }
             };
-            self.with_core(|core| core.let_go());
-            tokio::time::sleep(pause).await;
+            self.with_core(|core| {
+                core.let_go();
+                self.shared.stats.set_serving(core.is_serving());
+            });
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = signals.touch.notified() => {}
+            }
         }
     }
 

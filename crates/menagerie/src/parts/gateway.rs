@@ -82,7 +82,7 @@ async fn look(
         None => (String::new(), 0),
     };
     Condition {
-        ready: store && tracker && gateway.is_some(),
+        ready: store && tracker && gateway.is_some_and(|gateway| gateway.stats().is_serving()),
         status: json!({"mode": mode, "connections": connections, "tree_store": store, "session_tracker": tracker}),
     }
 }
