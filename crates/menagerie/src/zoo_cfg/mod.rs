@@ -1,7 +1,7 @@
 //! A member's settings from ZooKeeper's configuration file, with ZooKeeper's defaults and its own checks.
 //!
 //! Every key that ZooKeeper knows is honoured or answered with one warning; any other key is an error. Reading the
-//! files is [`load`]; everything else is a function of their text.
+//! files is [`mod@load`]; everything else is a function of their text.
 
 mod ensemble;
 mod keys;

@@ -1,0 +1,146 @@
+//! Sessions of a worker: moved, ended, vouched for.
+
+use super::*;
+
+#[test]
+fn a_write_waits_for_queued_reads_and_a_ping_for_both() {
+    let mut bench = Bench::new(false);
+    bench.request(OpCode::GetData, 1);
+    bench.request(OpCode::SetData, 2);
+    bench.request(OpCode::Ping, -2);
+    assert!(!bench.core.proposer.has_unacknowledged());
+    bench.read_reply(1, Vec::new());
+    assert_eq!(bench.replies(), [(1, 0)]);
+    assert!(bench.core.proposer.has_unacknowledged());
+    bench.results(1, &[(2, 0)]);
+    assert_eq!(bench.replies(), [(2, 0), (-2, 0)]);
+}
+
+#[test]
+fn a_moved_session_is_closed_without_a_reply() {
+    let mut bench = Bench::new(true);
+    bench.request(OpCode::SetData, 1);
+    bench.results(1, &[(1, ErrorCode::SessionMoved.code())]);
+    assert!(bench.conn().dead && bench.output().is_empty());
+    let mut bench = Bench::new(true);
+    let info =
+        SessionInfo { session: SESSION, timeout_ms: 1, password: [0; 16], owner: IncarnationId(ME.0 + 1) };
+    bench.core.deliver(LinkItem::Session(SessionEvent::Attached(info)));
+    assert!(bench.conn().dead);
+}
+
+#[test]
+fn an_expired_session_loses_its_connection_and_a_closing_one_gets_its_reply() {
+    let closed = || LinkItem::Session(SessionEvent::Closed { session: SESSION, expired: true });
+    let mut bench = Bench::new(true);
+    bench.core.deliver(closed());
+    assert!(bench.conn().dead);
+    let mut bench = Bench::new(true);
+    bench.request(OpCode::CloseSession, 9);
+    bench.request(OpCode::GetData, 10);
+    bench.core.deliver(closed());
+    bench.results(1, &[(9, 0)]);
+    assert!(!bench.conn().dead && bench.conn().draining);
+    assert_eq!(bench.replies(), [(9, 0)]);
+}
+
+#[test]
+fn sessions_that_ended_while_there_was_no_link_are_let_go() {
+    let mut bench = Bench::new(true);
+    bench.core.deliver(LinkItem::Start { index: LogIndex(9), zxid: Zxid(9), owned: vec![SESSION] });
+    assert!(!bench.conn().dead);
+    bench.core.deliver(LinkItem::Start { index: LogIndex(9), zxid: Zxid(9), owned: Vec::new() });
+    assert!(bench.conn().dead);
+}
+
+#[test]
+fn a_session_that_moves_within_the_worker_is_served_whichever_news_comes_first() {
+    for event_first in [true, false] {
+        let mut bench = Bench::new(true);
+        let old = bench.conn;
+        bench.core.establishing_settled();
+        bench.conn = accept(&mut bench.core);
+        bench.conn().phase = Phase::Connecting(Connecting { last_zxid_seen: Zxid(0), read_only: None });
+        let info = SessionInfo { session: SESSION, timeout_ms: 30_000, password: [1; 16], owner: ME };
+        let event = LinkItem::Session(SessionEvent::Attached(info));
+        let target = EstablishTarget::Conn(bench.conn);
+        let established =
+            Established { session: SESSION, password: [1; 16], timeout_ms: 30_000, zxid: Zxid(50) };
+        if event_first {
+            bench.core.deliver(event);
+            bench.core.granted(target, false, Some(established));
+        } else {
+            bench.core.granted(target, false, Some(established));
+            assert!(bench.output().is_empty());
+            bench.core.deliver(event);
+        }
+        assert!(!bench.output().is_empty(), "event first: {event_first}");
+        assert!(bench.core.conns.get_mut(old).expect("still there").dead);
+    }
+}
+
+#[test]
+fn a_session_of_the_api_is_kept_alive_only_while_the_tracker_vouches_for_it() {
+    let mut bench = Bench::new(true);
+    let session = SessionId(0x101);
+    let api = ApiSession::new(30_000, bench.core.now);
+    bench.core.sessions.insert(session, Holder::Api(api));
+    let mut touch = |later| {
+        bench.core.now += Duration::from_secs(later);
+        let (reply, mut answer) = oneshot::channel();
+        bench.core.call(ApiCall::Touch(session, reply));
+        answer.try_recv().expect("an answer")
+    };
+    assert_eq!(touch(0), Ok(Some((Zxid(0), 30_000))));
+    assert!(touch(11).is_err());
+    bench.core.kill_session(session);
+    let (reply, mut answer) = oneshot::channel();
+    bench.core.call(ApiCall::Touch(session, reply));
+    assert_eq!(answer.try_recv().expect("an answer"), Ok(None));
+}
+
+#[test]
+fn a_ping_is_answered_only_while_the_tracker_vouches_for_the_session() {
+    let mut bench = Bench::new(true);
+    bench.request(OpCode::Ping, -2);
+    assert_eq!(bench.replies(), [(-2, 0)]);
+    bench.core.now += Duration::from_secs(11);
+    bench.request(OpCode::Ping, -2);
+    assert!(bench.conn().dead);
+}
+
+#[test]
+fn a_client_from_the_future_is_refused() {
+    let mut bench = Bench::new(true);
+    bench.conn = accept(&mut bench.core);
+    let mut out = BytesMut::new();
+    let mark = frame::begin(&mut out);
+    let request = ConnectRequest {
+        protocol_version: 0,
+        last_zxid_seen: Zxid(1000),
+        timeout_ms: 1,
+        session_id: SessionId(0),
+        password: None,
+        read_only: None,
+    };
+    request.encode(&mut out);
+    frame::end(&mut out, mark);
+    bench.feed(&out);
+    let (target, _) = bench.core.establishing.waiting.pop().expect("asked");
+    let session = SessionId(0x101);
+    bench.core.attached(session);
+    let established = Established { session, password: [1; 16], timeout_ms: 4000, zxid: Zxid(2) };
+    bench.core.granted(target, true, Some(established));
+    assert!(bench.conn().dead && bench.output().is_empty());
+}
+
+#[test]
+fn when_results_are_lost_for_good_every_client_is_let_go() {
+    let mut bench = Bench::new(true);
+    bench.request(OpCode::SetData, 1);
+    bench.core.deliver(LinkItem::Refused { expected_seq: 1 });
+    assert!(!bench.conn().dead, "nothing was acknowledged: sending again will do");
+    bench.results(1, &[(1, 0)]);
+    bench.core.deliver(LinkItem::Refused { expected_seq: 1 });
+    assert!(bench.conn().dead && bench.core.lost);
+}
