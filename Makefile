@@ -4,11 +4,14 @@ CARGO ?= cargo
 PYTHON ?= python3
 VENV := build/venv
 E2E := tests/e2e
+# Apache ZooKeeper from Maven Central: the peer that Menagerie is compared with.
+ZOOKEEPER := build/zookeeper
+export ZOOKEEPER_LIB ?= $(abspath $(ZOOKEEPER))/lib
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 # The binary under test. Built close to release: the profile is in Cargo.toml.
 export MENAGERIE_BIN ?= $(abspath $(TARGET)/test-release/menagerie)
 
-.PHONY: help run test test-rust test-e2e test-zookeeper fmt lint deploy-check deny verify clean
+.PHONY: help run test test-rust test-e2e test-zookeeper zookeeper fmt lint deploy-check deny verify clean
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -27,7 +30,7 @@ test-rust: binary-under-test ## unit and property tests, the dependency arrows, 
 test-e2e: binary-under-test $(VENV)/installed.txt ## kazoo and a raw client against standalone, ensemble and split
 	cd $(E2E) && $(abspath $(VENV))/bin/python -B -m pytest $(PYTEST_ARGS)
 
-test-zookeeper: $(VENV)/installed.txt ## the same cases against Debian's Apache ZooKeeper, to test the tests
+test-zookeeper: $(VENV)/installed.txt $(ZOOKEEPER)/fetched.xml ## the same cases against Apache ZooKeeper, to test the tests
 	cd $(E2E) && MENAGERIE_SHAPES=zookeeper,zookeeper-ensemble \
 	    $(abspath $(VENV))/bin/python -B -m pytest $(PYTEST_ARGS)
 
@@ -43,6 +46,15 @@ $(VENV)/installed.txt: $(E2E)/requirements.txt
 	    test "$$(id -u)" = 0 || { echo 'python3 with venv is needed (Debian: apt-get install python3-venv)' >&2; exit 2; }; \
 	    apt-get update && apt-get install -y python3-venv && $(PYTHON) -m venv $(VENV); }
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check --no-deps -r $<
+	cp $< $@
+
+zookeeper: $(ZOOKEEPER)/fetched.xml ## fetch the Apache ZooKeeper that Menagerie is compared with (needs java and mvn)
+
+# Copied last, so that an interrupted download starts over.
+$(ZOOKEEPER)/fetched.xml: tests/zookeeper/pom.xml
+	rm -rf $(ZOOKEEPER)
+	tests/zookeeper/prerequisites.sh
+	mvn --batch-mode --quiet --file $< dependency:copy-dependencies -DoutputDirectory=$(abspath $(ZOOKEEPER))/lib
 	cp $< $@
 
 fmt: ## format the Rust code

@@ -1,5 +1,6 @@
-"""Apache ZooKeeper as Debian packages it (zookeeper, libzookeeper-java): the real thing, to test the tests."""
+"""Apache ZooKeeper from Maven Central (`make zookeeper`): the real thing, to test the tests."""
 
+import os
 from pathlib import Path
 
 from . import zoo_cfg
@@ -7,15 +8,13 @@ from .ports import free_port
 from .process import Process
 from .processes import ProcessCluster
 
-JAR = Path("/usr/share/java/zookeeper.jar")
-# Debian's configuration directory, for its logging.
-CONF = Path("/etc/zookeeper/conf")
+LIB = Path(os.environ.get("ZOOKEEPER_LIB", Path(__file__).parents[3] / "build/zookeeper/lib"))
 EXTRA = "4lw.commands.whitelist=srvr,stat,ruok,isro,mntr\nmaxClientCnxns=0\n"
 
 
 def command_line(config: Path) -> list[str]:
     return [
-        "/usr/bin/java", "-Xmx512m", "-cp", f"{CONF}:{JAR}",
+        "java", "-Xmx512m", "-cp", f"{LIB}/*",
         "org.apache.zookeeper.server.quorum.QuorumPeerMain", str(config),
     ]
 
