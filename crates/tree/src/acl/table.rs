@@ -66,10 +66,10 @@ impl AclTable {
 
     /// Counts one more znode with this list.
     pub(crate) fn acquire(&mut self, acl: &FixedAcl<'_>) -> AclId {
-        let raw = &acl.raw[..];
+        let raw = acl.raw();
         let id = match self.find(raw) {
             Some(id) => id,
-            None => self.add(raw, acl.count),
+            None => self.add(raw, acl.count()),
         };
         self.lists[id as usize].znodes += 1;
         id
@@ -116,12 +116,5 @@ impl AclTable {
         let lists = &self.lists;
         self.index.insert_unique(hash, id, |id| lists[*id as usize].hash);
         id
-    }
-}
-
-impl<'a> FixedAcl<'a> {
-    /// A list that was stored before, and so needs no fixing.
-    pub(crate) fn stored(list: &AclList<'a>) -> Self {
-        Self { raw: list.raw().into(), count: list.len() }
     }
 }

@@ -7,7 +7,7 @@ use menagerie_types::command::identities;
 use super::ip;
 
 /// True if the list gives the caller one of the `wanted` permissions.
-pub(crate) fn permits(list: &AclList<'_>, auth: &[u8], wanted: i32) -> bool {
+pub fn permits(list: &AclList<'_>, auth: &[u8], wanted: i32) -> bool {
     if identities(auth).any(|(scheme, _)| scheme == "super") {
         return true;
     }
@@ -24,7 +24,7 @@ fn names_caller(entry: &AclRef<'_>, auth: &[u8]) -> bool {
 }
 
 /// The encoded list as a caller without ADMIN gets to see it: no digests.
-pub(crate) fn masked(list: &AclList<'_>) -> BytesMut {
+pub fn masked(list: &AclList<'_>) -> BytesMut {
     let mut out = BytesMut::new();
     write::count(&mut out, list.len());
     for entry in list.iter().flatten() {

@@ -13,15 +13,72 @@ use super::ip;
 /// `auth` entries multiply by the caller's identities; no list that a frame can carry comes near this.
 const EXPANDED_LEN_MAX: usize = 1 << 20;
 
-/// A list fit to be stored, encoded without its count.
-#[derive(Clone, Debug)]
-pub(crate) struct FixedAcl<'a> {
-    pub(super) raw: Cow<'a, [u8]>,
-    pub(super) count: usize,
+/// The schemes, of those that a configuration decides on, that have a provider: ACLs may name their identities.
+/// `world`, `auth` and `ip` always exist.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Schemes {
+    /// `digest`; on unless switched off.
+    pub digest: bool,
+    /// `sasl`.
+    pub sasl: bool,
+    /// `x509`.
+    pub x509: bool,
 }
 
-/// Drops duplicates, expands `auth` to the caller's identities, and refuses what no provider accepts.
-pub(crate) fn fixup<'a>(list: Option<AclList<'a>>, auth: &[u8]) -> Result<FixedAcl<'a>, ErrorCode> {
+impl Schemes {
+    /// Every scheme there is.
+    pub const ALL: Self = Self { digest: true, sasl: true, x509: true };
+
+    /// True if identities of the scheme are proof of who somebody is, and a provider for it is configured: `auth`
+    /// expands to them.
+    fn authenticates(self, scheme: &str) -> bool {
+        match scheme {
+            "digest" => self.digest,
+            "sasl" => self.sasl,
+            "x509" => self.x509,
+            _ => false,
+        }
+    }
+}
+
+impl Default for Schemes {
+    /// What ZooKeeper has without further configuration.
+    fn default() -> Self {
+        Self { digest: true, sasl: false, x509: false }
+    }
+}
+
+/// A list fit to be stored, encoded without its count.
+#[derive(Clone, Debug)]
+pub struct FixedAcl<'a> {
+    raw: Cow<'a, [u8]>,
+    count: usize,
+}
+
+impl<'a> FixedAcl<'a> {
+    /// A list that was stored before, and so needs no fixing.
+    pub fn stored(list: &AclList<'a>) -> Self {
+        Self { raw: list.raw().into(), count: list.len() }
+    }
+
+    /// The encoded entries, without the count.
+    pub fn raw(&self) -> &[u8] {
+        &self.raw
+    }
+
+    /// Number of entries.
+    pub fn count(&self) -> usize {
+        self.count
+    }
+}
+
+/// Drops duplicates, expands `auth` to the caller's identities (encoded, as a command carries them), and refuses with
+/// `InvalidAcl` what no provider accepts.
+pub fn fixup<'a>(
+    list: Option<AclList<'a>>,
+    auth: &[u8],
+    schemes: Schemes,
+) -> Result<FixedAcl<'a>, ErrorCode> {
     let list = list.filter(|list| !list.is_empty()).ok_or(ErrorCode::InvalidAcl)?;
     if list.is_open() {
         return Ok(FixedAcl { raw: Cow::Borrowed(list.raw()), count: 1 });
@@ -36,8 +93,8 @@ pub(crate) fn fixup<'a>(list: Option<AclList<'a>>, auth: &[u8]) -> Result<FixedA
             continue;
         }
         if scheme == "auth" {
-            count += expand(&entry, auth, &mut raw)?;
-        } else if is_valid(scheme, id) {
+            count += expand(&entry, auth, schemes, &mut raw)?;
+        } else if is_valid(scheme, id, schemes) {
             put(&mut raw, entry.perms, scheme, id);
             count += 1;
         } else {
@@ -47,9 +104,9 @@ pub(crate) fn fixup<'a>(list: Option<AclList<'a>>, auth: &[u8]) -> Result<FixedA
     Ok(FixedAcl { raw: Cow::Owned(raw.to_vec()), count })
 }
 
-fn expand(entry: &AclRef<'_>, auth: &[u8], raw: &mut BytesMut) -> Result<usize, ErrorCode> {
+fn expand(entry: &AclRef<'_>, auth: &[u8], schemes: Schemes, raw: &mut BytesMut) -> Result<usize, ErrorCode> {
     let mut count = 0;
-    for (scheme, id) in identities(auth).filter(|(scheme, _)| matches!(*scheme, "digest" | "sasl" | "x509")) {
+    for (scheme, id) in identities(auth).filter(|(scheme, _)| schemes.authenticates(scheme)) {
         put(raw, entry.perms, scheme, id);
         count += 1;
         if raw.len() > EXPANDED_LEN_MAX {
@@ -65,16 +122,16 @@ fn put(raw: &mut BytesMut, perms: i32, scheme: &str, id: &str) {
     write::string(raw, Some(id));
 }
 
-fn is_valid(scheme: &str, id: &str) -> bool {
+fn is_valid(scheme: &str, id: &str, schemes: Schemes) -> bool {
     match scheme {
         "world" => id == "anyone",
         // Java's split drops trailing empty parts, and two must be left.
-        "digest" => {
+        "digest" if schemes.digest => {
             let id = id.trim_end_matches(':');
             id.split(':').count() == 2
         }
         "ip" => ip::is_valid(id),
-        "sasl" | "x509" => !id.is_empty(),
+        "sasl" | "x509" => schemes.authenticates(scheme) && !id.is_empty(),
         _ => false,
     }
 }
@@ -91,7 +148,7 @@ mod tests {
         let mut encoded = BytesMut::new();
         write::acl_vec(&mut encoded, acls);
         let list = AclList::decode(&mut Reader::new(&encoded)).expect("just encoded");
-        let fixed = fixup(list, &encode_identities(auth))?;
+        let fixed = fixup(list, &encode_identities(auth), Schemes::ALL)?;
         let mut bytes = BytesMut::new();
         write::count(&mut bytes, fixed.count);
         bytes.put_slice(&fixed.raw);
