@@ -5,7 +5,9 @@ use std::collections::VecDeque;
 
 use bytes::{Bytes, BytesMut};
 use menagerie_types::IncarnationId;
-use menagerie_types::command::{CHUNK_HEADER_LEN, ChunkHeader, Command, put_command, write_chunk_header};
+use menagerie_types::command::{
+    CHUNK_HEADER_LEN, ChunkHeader, Command, Policy, put_command, write_chunk_header,
+};
 
 /// A chunk is sealed when it has grown to this; one command may make it larger.
 const CHUNK_BYTES: usize = 1024 * 1024;
@@ -14,6 +16,7 @@ const CHUNK_BYTES: usize = 1024 * 1024;
 #[derive(Debug)]
 pub struct Outbox {
     incarnation: IncarnationId,
+    policy: Policy,
     next_seq: u64,
     acked_seq: u64,
     open: BytesMut,
@@ -31,10 +34,11 @@ struct Sealed {
 }
 
 impl Outbox {
-    /// An empty outbox; its first command is number 1.
-    pub fn new(incarnation: IncarnationId) -> Self {
+    /// An empty outbox; its first command is number 1. `policy` goes with every command.
+    pub fn new(incarnation: IncarnationId, policy: Policy) -> Self {
         Self {
             incarnation,
+            policy,
             next_seq: 1,
             acked_seq: 0,
             open: BytesMut::new(),
@@ -112,6 +116,7 @@ impl Outbox {
     fn seal(&mut self) {
         let last_seq = self.next_seq - 1;
         let header = ChunkHeader {
+            policy: self.policy,
             incarnation: self.incarnation,
             first_seq: self.next_seq - u64::from(self.open_count),
             acked_seq: self.acked_seq,
@@ -143,7 +148,7 @@ mod tests {
 
     #[test]
     fn what_is_queued_together_goes_in_one_chunk() {
-        let mut outbox = Outbox::new(IncarnationId(1));
+        let mut outbox = Outbox::new(IncarnationId(1), Policy::NONE);
         for _ in 0..3 {
             outbox.push(&command(b"x"));
         }
@@ -153,7 +158,7 @@ mod tests {
 
     #[test]
     fn a_large_chunk_is_sealed() {
-        let mut outbox = Outbox::new(IncarnationId(1));
+        let mut outbox = Outbox::new(IncarnationId(1), Policy::NONE);
         let big = vec![0; CHUNK_BYTES];
         outbox.push(&command(&big));
         outbox.push(&command(b"x"));
@@ -165,7 +170,7 @@ mod tests {
         /// Whatever is lost on the way, a receiver that drops repeats and refuses gaps sees each command once, in order.
         #[test]
         fn resending_loses_nothing_and_keeps_the_order(steps in prop::collection::vec(0..5u8, 1..200)) {
-            let mut outbox = Outbox::new(IncarnationId(1));
+            let mut outbox = Outbox::new(IncarnationId(1), Policy::NONE);
             let (mut pushed, mut applied, mut losing) = (0, 0, false);
             for step in steps.into_iter().chain([4, 2, 2, 2]) {
                 match step {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use menagerie_proto::ServiceError;
 use menagerie_proto::consensus::Proposals;
 use menagerie_types::IncarnationId;
-use menagerie_types::command::Command;
+use menagerie_types::command::{Command, Policy};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tracing::{debug, info};
@@ -30,9 +30,14 @@ struct Shared {
 }
 
 impl Proposer {
-    /// A proposer with nothing to say yet.
+    /// A proposer with nothing to say yet, of a component whose configuration decides nothing.
     pub fn new(incarnation: IncarnationId) -> Self {
-        let outbox = Mutex::new(Outbox::new(incarnation));
+        Self::with_policy(incarnation, Policy::NONE)
+    }
+
+    /// A proposer whose commands are judged by `policy`.
+    pub fn with_policy(incarnation: IncarnationId, policy: Policy) -> Self {
+        let outbox = Mutex::new(Outbox::new(incarnation, policy));
         Self { shared: Arc::new(Shared { incarnation, outbox, work: Notify::new(), again: Notify::new() }) }
     }
 

@@ -12,8 +12,6 @@ pub struct TreeStoreOptions {
     pub id: NodeId,
     /// Where its checkpoint lives. Made if it is not there.
     pub data_dir: PathBuf,
-    /// Whether TTL znodes are allowed. Must be the same on all replicas from the first entry of the log on.
-    pub extended_types: bool,
     /// A checkpoint is taken this long after the last one, if anything was applied.
     pub checkpoint_interval: Duration,
     /// A checkpoint is taken when this many bytes of log were applied since the last one.
@@ -36,7 +34,6 @@ impl TreeStoreOptions {
         Self {
             id,
             data_dir: data_dir.into(),
-            extended_types: false,
             checkpoint_interval: Duration::from_secs(30),
             checkpoint_bytes: 64 * 1024 * 1024,
             checkpoint_cache_bytes: 512 * 1024 * 1024,

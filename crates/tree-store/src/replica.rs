@@ -40,8 +40,7 @@ pub(crate) struct Replica {
 }
 
 impl Replica {
-    pub(crate) fn new(options: TreeStoreOptions, mut state: State, checkpoint: LogIndex) -> Self {
-        state.set_extended_types(options.extended_types);
+    pub(crate) fn new(options: TreeStoreOptions, state: State, checkpoint: LogIndex) -> Self {
         let proposer = Proposer::new(menagerie_link::new_incarnation());
         let links = Links::new(options.result_bytes_max, proposer.clone());
         Self {
@@ -76,8 +75,7 @@ impl Replica {
     }
 
     /// Puts another state in the place of this one. The links end: they have missed what lies between.
-    pub(crate) fn replace_state(&self, mut new: State) {
-        new.set_extended_types(self.options.extended_types);
+    pub(crate) fn replace_state(&self, new: State) {
         let mut state = self.state.write();
         let mut links = self.links.lock();
         links.close_all(&ServiceError::Unavailable("the replica was rebuilt from a peer".into()));

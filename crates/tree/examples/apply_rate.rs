@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 use bytes::{Bytes, BytesMut};
 use menagerie_jute::{AclList, CreateRequest, PathWatchRequest, SetDataRequest};
 use menagerie_tree::{Effects, Lease, Session, State};
-use menagerie_types::command::{CHUNK_HEADER_LEN, ChunkHeader, Command, put_command, write_chunk_header};
+use menagerie_types::command::{
+    CHUNK_HEADER_LEN, ChunkHeader, Command, Policy, put_command, write_chunk_header,
+};
 use menagerie_types::{EventType, IncarnationId, LogIndex, NodeId, OpCode, SessionId, Zxid};
 
 const BATCH: usize = 1000;
@@ -26,7 +28,7 @@ impl Effects for Sink {
         self.0.clear();
     }
     fn refused(&mut self, _: IncarnationId, _: u64) {}
-    fn watch_event(&mut self, _: Zxid, _: EventType, _: &str) {}
+    fn watch_event(&mut self, _: Zxid, _: EventType, _: &str, _: Option<&Bytes>) {}
     fn session_attached(&mut self, _: SessionId, _: &Session, _: Option<IncarnationId>) {}
     fn session_closed(&mut self, _: SessionId, _: IncarnationId, _: bool) {}
     fn lease(&mut self, _: &Lease) {}
@@ -61,7 +63,8 @@ fn chunk(first_seq: u64, op: OpCode, bodies: &[BytesMut]) -> Bytes {
         put_command(&mut out, &command(op, body));
     }
     let count = bodies.len() as u32;
-    let header = ChunkHeader { incarnation: IncarnationId(1), first_seq, acked_seq: 0, count };
+    let header =
+        ChunkHeader { policy: Policy::NONE, incarnation: IncarnationId(1), first_seq, acked_seq: 0, count };
     write_chunk_header(&mut out, &header);
     out.freeze()
 }

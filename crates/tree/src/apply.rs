@@ -60,7 +60,7 @@ impl State {
                 effects.chunk(header, first_new);
             }
             self.zxid = self.zxid.next();
-            self.execute(id, &command, effects);
+            self.execute(header, &command, effects);
             effects.result(seq, self.zxid);
             last_seq = seq;
         }
@@ -80,18 +80,19 @@ impl State {
     }
 
     /// Runs one command: reports its events, then appends its reply.
-    fn execute<E: Effects>(&mut self, origin: IncarnationId, command: &Command<'_>, effects: &mut E) {
+    fn execute<E: Effects>(&mut self, origin: &ChunkHeader, command: &Command<'_>, effects: &mut E) {
         let txn = Txn {
             zxid: self.zxid,
             time_ms: self.time_ms,
             session: command.session,
             auth: command.auth,
-            extended_types: self.extended_types,
+            policy: origin.policy,
         };
         let result = if is_internal(command.op) {
             self.execute_internal(&txn, command, effects)
         } else {
-            self.check_session(origin, command).and_then(|()| self.execute_client(&txn, command, effects))
+            self.check_session(origin.incarnation, command)
+                .and_then(|()| self.execute_client(&txn, command, effects))
         };
         if let Err(error) = result {
             error_reply(effects.replies(), command.xid, self.zxid, error);

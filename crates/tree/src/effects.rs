@@ -1,6 +1,6 @@
 //! How applying an entry reports what it did.
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use menagerie_types::command::ChunkHeader;
 use menagerie_types::{EventType, IncarnationId, LogIndex, NodeId, SessionId, Zxid};
 
@@ -27,8 +27,9 @@ pub trait Effects {
     /// A chunk was refused whole, because commands from `expected_seq` on are missing.
     fn refused(&mut self, incarnation: IncarnationId, expected_seq: u64);
 
-    /// Something happened that watches at `path` may wait for.
-    fn watch_event(&mut self, zxid: Zxid, event: EventType, path: &str);
+    /// Something happened that watches at `path` or above may wait for. `acl`: whose READ permission it takes to be
+    /// told, in its jute encoding with its count; `None` when anyone may.
+    fn watch_event(&mut self, zxid: Zxid, event: EventType, path: &str, acl: Option<&Bytes>);
 
     /// A session was made (no previous owner) or moved.
     fn session_attached(&mut self, id: SessionId, session: &Session, previous_owner: Option<IncarnationId>);

@@ -23,7 +23,6 @@ pub struct State {
     pub(crate) lease: LeaseState,
     pub(crate) replicas: BTreeMap<NodeId, LogIndex>,
     pub(crate) rows: RowChanges,
-    pub(crate) extended_types: bool,
 }
 
 impl Default for State {
@@ -54,14 +53,7 @@ impl State {
             lease: LeaseState::default(),
             replicas: BTreeMap::new(),
             rows: RowChanges::default(),
-            extended_types: false,
         }
-    }
-
-    /// Allows TTL znodes, which is off at first. Must be the same on all replicas from the first entry on, and is not
-    /// part of checkpoints.
-    pub fn set_extended_types(&mut self, on: bool) {
-        self.extended_types = on;
     }
 
     /// Last entry applied.

@@ -4,27 +4,34 @@
 //! is fixed (it is on disk); all integers are big-endian.
 //!
 //! ```text
-//! chunk    version u8 (1) | incarnation u64 | first_seq u64 | acked_seq u64 | count u32 | count x command
+//! chunk    version u8 (2) | policy u8 | incarnation u64 | first_seq u64 | acked_seq u64 | count u32
+//!          | count x command
 //! command  len u32 (of what follows) | op i32 | session i64 | xid i32 | auth_len u16 | auth | body
 //! auth     repeated { scheme_len u8 | scheme | id_len u16 | id }
 //! ```
 //!
 //! Commands of an incarnation are numbered from 1 without gaps; a chunk's commands are `first_seq..first_seq+count`.
 //! `acked_seq` is the last number whose result the proposer has: results up to it need not be kept.
+//! `policy` is what the proposer's configuration allows ([`Policy`]): it travels with the commands so that every
+//! replica judges them alike. Version 1 had none; it is still read, as if nothing was allowed.
 //! The body of a client command is the jute request record exactly as the client sent it; the bodies of
 //! Menagerie's own commands are in [`internal`].
 
 pub mod internal;
+mod policy;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
+
+pub use policy::Policy;
 
 use crate::{Identity, IncarnationId, OpCode, SessionId};
 
 /// Bytes of a chunk's header.
-pub const CHUNK_HEADER_LEN: usize = 29;
+pub const CHUNK_HEADER_LEN: usize = 30;
 /// Bytes of a command before its auth block.
 pub const COMMAND_HEADER_LEN: usize = 22;
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
+const VERSION_WITHOUT_POLICY: u8 = 1;
 
 /// A chunk or command whose bytes do not follow the layout. Never caused by a client: gateways encode them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -34,6 +41,8 @@ pub struct MalformedChunk(pub &'static str);
 /// The fixed part of a chunk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ChunkHeader {
+    /// What the proposer's configuration allows.
+    pub policy: Policy,
     /// Who proposes.
     pub incarnation: IncarnationId,
     /// Number of the first command.
@@ -76,6 +85,7 @@ pub fn put_command(out: &mut BytesMut, command: &Command<'_>) {
 pub fn write_chunk_header(out: &mut [u8], header: &ChunkHeader) {
     let mut out = &mut out[..CHUNK_HEADER_LEN];
     out.put_u8(VERSION);
+    out.put_u8(header.policy.0);
     out.put_u64(header.incarnation.0);
     out.put_u64(header.first_seq);
     out.put_u64(header.acked_seq);
@@ -85,13 +95,19 @@ pub fn write_chunk_header(out: &mut [u8], header: &ChunkHeader) {
 /// Reads a chunk's header and gives an iterator over its commands.
 pub fn read_chunk(chunk: &Bytes) -> Result<(ChunkHeader, Commands<'_>), MalformedChunk> {
     let mut buf = &chunk[..];
-    if buf.len() < CHUNK_HEADER_LEN {
-        return Err(MalformedChunk("shorter than its header"));
-    }
-    if buf.get_u8() != VERSION {
-        return Err(MalformedChunk("unknown version"));
+    let short = MalformedChunk("shorter than its header");
+    let policy = match buf.first() {
+        None => return Err(short),
+        Some(&VERSION_WITHOUT_POLICY) => Policy::NONE,
+        Some(&VERSION) => Policy(*buf.get(1).ok_or(short)?),
+        Some(_) => return Err(MalformedChunk("unknown version")),
+    };
+    buf.advance(if buf[0] == VERSION { 2 } else { 1 });
+    if buf.len() < CHUNK_HEADER_LEN - 2 {
+        return Err(short);
     }
     let header = ChunkHeader {
+        policy,
         incarnation: IncarnationId(buf.get_u64()),
         first_seq: buf.get_u64(),
         acked_seq: buf.get_u64(),
@@ -190,7 +206,9 @@ mod tests {
         let mut out = BytesMut::zeroed(CHUNK_HEADER_LEN);
         put_command(&mut out, &first);
         put_command(&mut out, &second);
-        let header = ChunkHeader { incarnation: IncarnationId(9), first_seq: 5, acked_seq: 4, count: 2 };
+        let policy = Policy::EXTENDED_TYPES;
+        let header =
+            ChunkHeader { policy, incarnation: IncarnationId(9), first_seq: 5, acked_seq: 4, count: 2 };
         write_chunk_header(&mut out, &header);
         let chunk = out.freeze();
         let (read, commands) = read_chunk(&chunk).expect("header");
@@ -203,5 +221,11 @@ mod tests {
             let ok = read_chunk(&short).is_ok_and(|(_, commands)| commands.clone().all(|c| c.is_ok()));
             assert!(!ok, "cut at {cut}");
         }
+        let mut old = vec![VERSION_WITHOUT_POLICY];
+        old.extend_from_slice(&chunk[2..]);
+        let old = Bytes::from(old);
+        let (read, commands) = read_chunk(&old).expect("version 1");
+        assert_eq!(read, ChunkHeader { policy: Policy::NONE, ..header });
+        assert_eq!(commands.collect::<Result<Vec<_>, _>>(), Ok(vec![first, second]));
     }
 }

@@ -95,6 +95,12 @@ ops! {
     ChallengeLease = 1004;
     /// A tree store's registration and its durable checkpoint (tree store).
     RegisterReplica = 1005;
+    /// Writes the member list into `/zookeeper/config` if nothing is there yet (tree store).
+    InitConfig = 1006;
+    /// Ends a reconfiguration that was begun by Reconfig (gateway).
+    FinishReconfig = 1007;
+    /// A read: containers and TTL znodes that are due to be deleted (session tracker).
+    ReapCandidates = 1008;
 }
 
 impl OpCode {
@@ -115,7 +121,7 @@ impl OpCode {
                 | CreateTtl
                 | CreateSession
                 | CloseSession
-        ) || self.code() >= 1000
+        ) || self.code() >= 1000 && self != ReapCandidates
     }
 }
 

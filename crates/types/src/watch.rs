@@ -27,7 +27,7 @@ impl EventType {
     }
 }
 
-/// Which table a one-shot watch stands in, and which condition re-arms it after a move.
+/// What sets a watch, and with it which events fire it and whether it stays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum WatchKind {
@@ -37,6 +37,10 @@ pub enum WatchKind {
     Exist = 2,
     /// Set by getChildren (child table).
     Child = 4,
+    /// Set by addWatch: stays; data and children of the path.
+    Persistent = 8,
+    /// Set by addWatch: stays; the path and everything below it, without children events.
+    PersistentRecursive = 16,
 }
 
 impl WatchKind {
@@ -46,6 +50,8 @@ impl WatchKind {
             1 => Self::Data,
             2 => Self::Exist,
             4 => Self::Child,
+            8 => Self::Persistent,
+            16 => Self::PersistentRecursive,
             _ => return None,
         })
     }
@@ -56,8 +62,22 @@ impl WatchKind {
 pub struct WatchKinds(pub u8);
 
 impl WatchKinds {
+    /// Every kind, in the order of their numbers.
+    pub const EACH: [WatchKind; 5] = [
+        WatchKind::Data,
+        WatchKind::Exist,
+        WatchKind::Child,
+        WatchKind::Persistent,
+        WatchKind::PersistentRecursive,
+    ];
     /// Every kind.
-    pub const ALL: Self = Self(WatchKind::Data as u8 | WatchKind::Exist as u8 | WatchKind::Child as u8);
+    pub const ALL: Self = Self(31);
+    /// Those that firing removes.
+    pub const ONE_SHOT: Self = Self(WatchKind::Data as u8 | WatchKind::Exist as u8 | WatchKind::Child as u8);
+    /// Those that stay.
+    pub const PERSISTENT: Self = Self(WatchKind::Persistent as u8 | WatchKind::PersistentRecursive as u8);
+    /// Those that see what happens below their path.
+    pub const RECURSIVE: Self = Self(WatchKind::PersistentRecursive as u8);
 
     /// The kinds in either set.
     #[must_use]
@@ -85,15 +105,22 @@ impl WatchKinds {
         self.0 == 0
     }
 
-    /// The kinds that an event of this type fires (ZooKeeper's trigger table, reference 3.2).
+    /// The kinds at an event's own path that it fires (ZooKeeper's trigger table, reference 3.2).
     pub fn fired_by(event: EventType) -> Self {
+        let data = WatchKind::Data as u8 | WatchKind::Exist as u8 | Self::PERSISTENT.0;
         Self(match event {
-            EventType::NodeCreated | EventType::NodeDataChanged => {
-                WatchKind::Data as u8 | WatchKind::Exist as u8
-            }
-            EventType::NodeDeleted => WatchKind::Data as u8 | WatchKind::Exist as u8 | WatchKind::Child as u8,
-            EventType::NodeChildrenChanged => WatchKind::Child as u8,
+            EventType::NodeCreated | EventType::NodeDataChanged => data,
+            EventType::NodeDeleted => data | WatchKind::Child as u8,
+            EventType::NodeChildrenChanged => WatchKind::Child as u8 | WatchKind::Persistent as u8,
         })
+    }
+
+    /// The kinds at the paths above an event's that it fires.
+    pub fn fired_above_by(event: EventType) -> Self {
+        match event {
+            EventType::NodeChildrenChanged => Self(0),
+            _ => Self::RECURSIVE,
+        }
     }
 
     /// The kinds in both sets.

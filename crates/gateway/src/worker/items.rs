@@ -21,7 +21,7 @@ impl Core {
             LinkItem::Start { zxid, owned, .. } => self.link_started(zxid, &owned),
             LinkItem::Results { first_seq, count, frames } => self.results(first_seq, count, &frames),
             LinkItem::Refused { expected_seq } => self.refused(expected_seq),
-            LinkItem::Event { zxid, event, path } => self.event(zxid, event, &path),
+            LinkItem::Event { zxid, event, path, .. } => self.event(zxid, event, &path),
             LinkItem::ReadReply { frames, watches, .. } => self.read_replied(&frames, watches),
             LinkItem::Applied { index, zxid } => {
                 self.note_zxid(Some(zxid));

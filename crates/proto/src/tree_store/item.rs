@@ -18,6 +18,9 @@ pub enum LinkItem {
         zxid: Zxid,
         /// Sessions owned by the link's incarnation.
         owned: Vec<SessionId>,
+        /// False when the replica no longer knows all that happened since the hello's zxid: persistent watches may
+        /// have missed events.
+        events_complete: bool,
     },
     /// Results of the link's own proposals, numbers `first_seq..first_seq + count`.
     Results {
@@ -33,7 +36,8 @@ pub enum LinkItem {
         /// The number the state machine expects next.
         expected_seq: u64,
     },
-    /// A watch fired. The registrations of the kinds it fires at the path are gone from the replica.
+    /// Watches fired, at the path or (recursive ones) above it. The one-shot registrations that the event fires are
+    /// gone from the replica.
     Event {
         /// The transaction.
         zxid: Zxid,
@@ -41,6 +45,9 @@ pub enum LinkItem {
         event: EventType,
         /// Where.
         path: Box<str>,
+        /// Who may see it: the znode's ACL (of children events, the parent's) in its jute encoding with its count;
+        /// `None` when anyone may.
+        acl: Option<Bytes>,
     },
     /// The answer to a read that could not be given at once.
     ReadReply {

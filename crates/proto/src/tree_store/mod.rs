@@ -33,7 +33,7 @@ pub struct LinkHello {
     pub zxid: Zxid,
     /// Results up to this number have been received; what follows is delivered again.
     pub acked_seq: u64,
-    /// One-shot watches, registered as of `zxid`: what has changed since then fires.
+    /// Watches, registered as of `zxid`: what has changed since then fires.
     pub watches: Vec<(WatchKind, String)>,
     /// Deliver the session table and all its changes (session trackers).
     pub follow_sessions: bool,

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
@@ -98,7 +99,7 @@ fn weight(item: &LinkItem) -> usize {
     64 + match item {
         LinkItem::Results { frames, .. } => frames.len(),
         LinkItem::ReadReply { frames, watches, .. } => frames.len() + watches.len() * 64,
-        LinkItem::Event { path, .. } => path.len(),
+        LinkItem::Event { path, acl, .. } => path.len() + acl.as_ref().map_or(0, Bytes::len),
         LinkItem::Start { owned, .. } => owned.len() * 8,
         LinkItem::Sessions(sessions) => sessions.len() * 48,
         _ => 0,

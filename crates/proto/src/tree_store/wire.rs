@@ -4,10 +4,10 @@
 //! request  kind u8 | read 1: token u64, command (as in a chunk)
 //!                  | unwatch 2: kinds u8, path
 //!                  | await_applied 3: index u64
-//! item     kind u8 | start 1: index u64, zxid i64, n u32, n x session i64
+//! item     kind u8 | start 1: index u64, zxid i64, n u32, n x session i64, events_complete u8
 //!                  | results 2: first_seq u64, count u32, frames
 //!                  | refused 3: expected_seq u64
-//!                  | event 4: zxid i64, type u8, path
+//!                  | event 4: zxid i64, type u8, path, has_acl u8, acl
 //!                  | read_reply 5: token u64, n u32, n x (kind u8, path), frames
 //!                  | applied 6: index u64, zxid i64
 //!                  | lease 7: epoch u64, holder u64 (0 none), ttl_ms u32
@@ -15,7 +15,7 @@
 //!                  | attached 9: row
 //!                  | closed 10: session i64, expired u8
 //! row      session i64, timeout_ms u32, password 16 bytes, owner u64
-//! path, frames   len u32, bytes
+//! path, frames, acl   len u32, bytes (acl only if has_acl)
 //! ```
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
@@ -96,12 +96,13 @@ fn read_request<'a>(input: &mut Input<'a>) -> ServiceResult<LinkRequest<'a>> {
 /// Appends an item.
 pub fn put_item(out: &mut BytesMut, item: &LinkItem) {
     match item {
-        LinkItem::Start { index, zxid, owned } => {
+        LinkItem::Start { index, zxid, owned, events_complete } => {
             out.put_u8(1);
             out.put_u64(index.0);
             out.put_i64(zxid.0);
             out.put_u32(owned.len() as u32);
             owned.iter().for_each(|s| out.put_i64(s.0));
+            out.put_u8(u8::from(*events_complete));
         }
         LinkItem::Results { first_seq, count, frames } => {
             out.put_u8(2);
@@ -113,11 +114,15 @@ pub fn put_item(out: &mut BytesMut, item: &LinkItem) {
             out.put_u8(3);
             out.put_u64(*expected_seq);
         }
-        LinkItem::Event { zxid, event, path } => {
+        LinkItem::Event { zxid, event, path, acl } => {
             out.put_u8(4);
             out.put_i64(zxid.0);
             out.put_u8(*event as u8);
             put_bytes(out, path.as_bytes());
+            out.put_u8(u8::from(acl.is_some()));
+            if let Some(acl) = acl {
+                put_bytes(out, acl);
+            }
         }
         LinkItem::ReadReply { token, frames, watches } => {
             out.put_u8(5);
@@ -187,6 +192,7 @@ pub fn read_items(batch: &Bytes, mut each: impl FnMut(LinkItem)) -> ServiceResul
                 owned: (0..input.u32()?)
                     .map(|_| Ok(SessionId(input.i64()?)))
                     .collect::<ServiceResult<_>>()?,
+                events_complete: input.u8()? != 0,
             },
             2 => LinkItem::Results {
                 first_seq: input.u64()?,
@@ -198,6 +204,7 @@ pub fn read_items(batch: &Bytes, mut each: impl FnMut(LinkItem)) -> ServiceResul
                 zxid: Zxid(input.i64()?),
                 event: EventType::from_code(i32::from(input.u8()?)).ok_or_else(malformed)?,
                 path: input.str()?.into(),
+                acl: if input.u8()? != 0 { Some(batch.slice_ref(input.bytes()?)) } else { None },
             },
             5 => {
                 let token = input.u64()?;
@@ -320,10 +327,21 @@ mod tests {
             owner: IncarnationId(6),
         };
         let items = [
-            LinkItem::Start { index: LogIndex(1), zxid: Zxid(2), owned: vec![SessionId(3)] },
+            LinkItem::Start {
+                index: LogIndex(1),
+                zxid: Zxid(2),
+                owned: vec![SessionId(3)],
+                events_complete: true,
+            },
             LinkItem::Results { first_seq: 4, count: 2, frames: Bytes::from_static(b"frames") },
             LinkItem::Refused { expected_seq: 5 },
-            LinkItem::Event { zxid: Zxid(6), event: EventType::NodeDeleted, path: "/p".into() },
+            LinkItem::Event { zxid: Zxid(6), event: EventType::NodeDeleted, path: "/p".into(), acl: None },
+            LinkItem::Event {
+                zxid: Zxid(6),
+                event: EventType::NodeCreated,
+                path: "/p".into(),
+                acl: Some(Bytes::from_static(b"acl")),
+            },
             LinkItem::ReadReply {
                 token: 9,
                 frames: Bytes::from_static(b"reply"),

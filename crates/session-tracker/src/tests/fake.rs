@@ -322,7 +322,12 @@ impl TreeStore for Fake {
         state.hellos.push(hello.clone());
         let queue = Arc::new(LinkQueue::default());
         let index = LogIndex(state.zxid as u64);
-        queue.push(LinkItem::Start { index, zxid: Zxid(state.zxid), owned: Vec::new() });
+        queue.push(LinkItem::Start {
+            index,
+            zxid: Zxid(state.zxid),
+            owned: Vec::new(),
+            events_complete: true,
+        });
         queue.push(LinkItem::Lease(state.lease));
         queue.push(LinkItem::Sessions(state.sessions.values().copied().collect()));
         let results = state.results.get(&hello.incarnation).into_iter().flatten();

@@ -110,11 +110,11 @@ impl Effects for Links {
         }
     }
 
-    fn watch_event(&mut self, zxid: Zxid, event: EventType, path: &str) {
+    fn watch_event(&mut self, zxid: Zxid, event: EventType, path: &str, acl: Option<&Bytes>) {
         let mut fired = std::mem::take(&mut self.fired);
         self.watches.fire(path, event, &mut fired);
         for key in fired.drain(..) {
-            self.push_in_order(key, LinkItem::Event { zxid, event, path: path.into() });
+            self.push_in_order(key, LinkItem::Event { zxid, event, path: path.into(), acl: acl.cloned() });
         }
         self.fired = fired;
     }

@@ -121,7 +121,10 @@ impl Links {
     fn greet(&mut self, key: LinkKey, state: &State, follow_sessions: bool) {
         let owned = self.links.get(&key).map(|link| state.owned_by(link.incarnation).collect());
         let owned = owned.unwrap_or_default();
-        self.push(key, LinkItem::Start { index: state.index(), zxid: state.zxid(), owned });
+        self.push(
+            key,
+            LinkItem::Start { index: state.index(), zxid: state.zxid(), owned, events_complete: true },
+        );
         self.push(key, LinkItem::Lease(lease(&state.lease())));
         if follow_sessions {
             let sessions = state.sessions().map(|(id, session)| session_info(id, &session)).collect();
@@ -142,7 +145,10 @@ impl Links {
             };
             fired.entry(path).or_default().0 |= WatchKinds::fired_by(event).0;
             if told.insert((path, event)) {
-                self.push(key, LinkItem::Event { zxid: state.zxid(), event, path: path.as_str().into() });
+                self.push(
+                    key,
+                    LinkItem::Event { zxid: state.zxid(), event, path: path.as_str().into(), acl: None },
+                );
             }
         }
         for (kind, path) in waiting {

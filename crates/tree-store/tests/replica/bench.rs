@@ -11,8 +11,8 @@ use menagerie_proto::tree_store::{
     LinkHello, LinkItem, LinkQueue, ReadOutcome, StoreLink, TreeStore, TreeStoreStatus, WatchSet,
 };
 use menagerie_tree_store::{LocalTreeStore, TreeStoreOptions, open};
-use menagerie_types::command::Command;
 use menagerie_types::command::internal::{CreateSession, TrackerLease};
+use menagerie_types::command::{Command, Policy};
 use menagerie_types::{IncarnationId, LogIndex, NodeId, OpCode, SessionId, Zxid};
 
 use crate::log::FakeLog;
@@ -109,7 +109,8 @@ pub struct Linked {
 
 impl Gateway {
     pub fn new(log: &Arc<FakeLog>, incarnation: u64) -> Self {
-        Self { outbox: Outbox::new(IncarnationId(incarnation)), log: Arc::clone(log) }
+        let outbox = Outbox::new(IncarnationId(incarnation), Policy::NONE);
+        Self { outbox, log: Arc::clone(log) }
     }
 
     pub fn incarnation(&self) -> IncarnationId {

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use menagerie_jute::{AclList, CreateRequest, CreateTtlRequest};
+use menagerie_types::command::Policy;
 use menagerie_types::{CreateMode, ErrorCode, OpCode, SessionId, perms};
 
 use super::{Txn, check_has_parent, check_path, parent_path};
@@ -37,7 +38,7 @@ impl<'a> Create<'a> {
     /// Flags, TTL and session.
     fn mode(&self, txn: &Txn<'_>) -> Result<CreateMode, ErrorCode> {
         let mode = CreateMode::from_flags(self.flags).ok_or(ErrorCode::BadArguments)?;
-        if mode.is_ttl() && !txn.extended_types {
+        if mode.is_ttl() && !txn.policy.contains(Policy::EXTENDED_TYPES) {
             return Err(ErrorCode::Unimplemented);
         }
         let wants_ttl = self.op == OpCode::CreateTtl;

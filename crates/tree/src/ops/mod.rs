@@ -9,6 +9,7 @@ mod set;
 
 use std::borrow::Cow;
 
+use menagerie_types::command::Policy;
 use menagerie_types::{ErrorCode, EventType, SessionId, Zxid};
 
 pub(crate) use create::Create;
@@ -24,8 +25,8 @@ pub(crate) struct Txn<'a> {
     pub(crate) session: SessionId,
     /// The caller's identities, encoded.
     pub(crate) auth: &'a [u8],
-    /// TTL znodes are allowed.
-    pub(crate) extended_types: bool,
+    /// What the proposer's configuration allows.
+    pub(crate) policy: Policy,
 }
 
 /// A change that watches may wait for.
@@ -41,14 +42,14 @@ impl Change<'_> {
     pub(crate) fn report<E: Effects>(&self, zxid: Zxid, effects: &mut E) {
         match self {
             Self::Created(path) => {
-                effects.watch_event(zxid, EventType::NodeCreated, path);
-                effects.watch_event(zxid, EventType::NodeChildrenChanged, parent_path(path));
+                effects.watch_event(zxid, EventType::NodeCreated, path, None);
+                effects.watch_event(zxid, EventType::NodeChildrenChanged, parent_path(path), None);
             }
             Self::Deleted(path) => {
-                effects.watch_event(zxid, EventType::NodeDeleted, path);
-                effects.watch_event(zxid, EventType::NodeChildrenChanged, parent_path(path));
+                effects.watch_event(zxid, EventType::NodeDeleted, path, None);
+                effects.watch_event(zxid, EventType::NodeChildrenChanged, parent_path(path), None);
             }
-            Self::DataSet(path) => effects.watch_event(zxid, EventType::NodeDataChanged, path),
+            Self::DataSet(path) => effects.watch_event(zxid, EventType::NodeDataChanged, path, None),
         }
     }
 }

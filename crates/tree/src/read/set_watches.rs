@@ -17,7 +17,7 @@ impl State {
     pub fn missed(&self, kind: WatchKind, path: &str, since: Zxid) -> Option<EventType> {
         let node = self.tree.lookup(path).map(|id| self.tree.get(id));
         match (kind, node) {
-            (WatchKind::Exist, None) => None,
+            (WatchKind::Exist, None) | (WatchKind::Persistent | WatchKind::PersistentRecursive, _) => None,
             (WatchKind::Exist, Some(_)) => Some(EventType::NodeCreated),
             (WatchKind::Data | WatchKind::Child, None) => Some(EventType::NodeDeleted),
             (WatchKind::Data, Some(node)) => (node.mzxid > since).then_some(EventType::NodeDataChanged),

@@ -1,4 +1,5 @@
 use menagerie_types::ErrorCode::*;
+use menagerie_types::command::Policy;
 use menagerie_types::{EventType, OpCode, SessionId, perms};
 
 use crate::world::*;
@@ -77,7 +78,7 @@ fn sequence_numbers_count_all_creations_of_the_parent() {
 #[test]
 fn owners_of_containers_and_ttl_nodes_are_hidden() {
     let mut world = World::new();
-    world.state.set_extended_types(true);
+    world.policy = Policy::EXTENDED_TYPES;
     let reply = world.run(OpCode::CreateContainer, NOBODY, create("/c", None, 4));
     assert_eq!(reply.path(), "/c");
     assert!(reply.body.len() > 68, "answered as create2");

@@ -8,7 +8,7 @@ use menagerie_jute::{
 use menagerie_tree::{Effects, Lease, Session, State};
 use menagerie_types::command::internal::{AttachSession, CreateSession, ExpireSession, TrackerLease};
 use menagerie_types::command::{
-    CHUNK_HEADER_LEN, ChunkHeader, Command, encode_identities, put_command, write_chunk_header,
+    CHUNK_HEADER_LEN, ChunkHeader, Command, Policy, encode_identities, put_command, write_chunk_header,
 };
 use menagerie_types::{
     Acl, ErrorCode, EventType, Identity, IncarnationId, LogIndex, NodeId, OpCode, SessionId, Stat, WatchKind,
@@ -66,7 +66,7 @@ impl Effects for Recorder {
     fn refused(&mut self, incarnation: IncarnationId, expected_seq: u64) {
         self.push(Report::Refused(incarnation, expected_seq));
     }
-    fn watch_event(&mut self, zxid: Zxid, event: EventType, path: &str) {
+    fn watch_event(&mut self, zxid: Zxid, event: EventType, path: &str, _acl: Option<&Bytes>) {
         self.push(Report::Event(zxid.0, event, path.to_owned()));
     }
     fn session_attached(&mut self, id: SessionId, session: &Session, previous: Option<IncarnationId>) {
@@ -142,11 +142,16 @@ impl Owned {
 
 /// A chunk of commands numbered from `first_seq`; the number is the xid too.
 pub fn chunk(incarnation: IncarnationId, first_seq: u64, commands: &[Owned]) -> Bytes {
+    chunk_with(Policy::NONE, incarnation, first_seq, commands)
+}
+
+/// The same, under a policy.
+pub fn chunk_with(policy: Policy, incarnation: IncarnationId, first_seq: u64, commands: &[Owned]) -> Bytes {
     let mut out = BytesMut::zeroed(CHUNK_HEADER_LEN);
     for (seq, command) in (first_seq..).zip(commands) {
         put_command(&mut out, &command.command(seq as i32));
     }
-    let header = ChunkHeader { incarnation, first_seq, acked_seq: 0, count: commands.len() as u32 };
+    let header = ChunkHeader { policy, incarnation, first_seq, acked_seq: 0, count: commands.len() as u32 };
     write_chunk_header(&mut out, &header);
     out.freeze()
 }
@@ -158,6 +163,7 @@ pub struct World {
     pub seen: Recorder,
     pub time_ms: i64,
     pub auth: Bytes,
+    pub policy: Policy,
     /// Every entry applied: its time and chunks.
     pub log: Vec<(i64, Vec<Bytes>)>,
 }
@@ -169,6 +175,7 @@ impl World {
             seen: Recorder::default(),
             time_ms: 1000,
             auth: Bytes::new(),
+            policy: Policy::NONE,
             log: Vec::new(),
         }
     }
@@ -191,7 +198,7 @@ impl World {
 
     pub fn propose(&mut self, incarnation: IncarnationId, command: Owned) -> Reply {
         let seq = self.state.last_seq(incarnation).unwrap_or(0) + 1;
-        let replies = self.apply(&[chunk(incarnation, seq, &[command])]);
+        let replies = self.apply(&[chunk_with(self.policy, incarnation, seq, &[command])]);
         assert_eq!(replies.len(), 1);
         assert_eq!((replies[0].xid, replies[0].zxid), (seq as i32, self.state.zxid().0));
         replies.into_iter().next().expect("one reply")

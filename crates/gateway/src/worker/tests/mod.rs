@@ -283,7 +283,12 @@ fn a_watch_fires_once_and_before_what_follows() {
     bench.feed(&request(OpCode::GetData.code(), 1, true));
     assert_eq!(bench.replies(), [(1, 0)]);
     bench.request(OpCode::SetData, 2);
-    let event = || LinkItem::Event { zxid: Zxid(10), event: EventType::NodeDataChanged, path: "/a".into() };
+    let event = || LinkItem::Event {
+        zxid: Zxid(10),
+        event: EventType::NodeDataChanged,
+        path: "/a".into(),
+        acl: None,
+    };
     bench.core.deliver(event());
     bench.core.deliver(event());
     bench.results(1, &[(2, 0)]);
@@ -330,7 +335,7 @@ fn a_watch_stream_tells_a_change_once_even_when_it_comes_with_the_answer_that_se
         bench.core.deliver(LinkItem::ReadReply { token: 0, frames: exists_reply(zxid), watches });
         if zxid == 20 {
             let event = EventType::NodeDataChanged;
-            bench.core.deliver(LinkItem::Event { zxid: Zxid(21), event, path: "/a".into() });
+            bench.core.deliver(LinkItem::Event { zxid: Zxid(21), event, path: "/a".into(), acl: None });
         }
         // Takes the answer, and asks again after the event.
         bench.core.serve_streams();

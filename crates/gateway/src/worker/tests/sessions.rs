@@ -47,9 +47,19 @@ fn an_expired_session_loses_its_connection_and_a_closing_one_gets_its_reply() {
 #[test]
 fn sessions_that_ended_while_there_was_no_link_are_let_go() {
     let mut bench = Bench::new(true);
-    bench.core.deliver(LinkItem::Start { index: LogIndex(9), zxid: Zxid(9), owned: vec![SESSION] });
+    bench.core.deliver(LinkItem::Start {
+        index: LogIndex(9),
+        zxid: Zxid(9),
+        owned: vec![SESSION],
+        events_complete: true,
+    });
     assert!(!bench.conn().dead);
-    bench.core.deliver(LinkItem::Start { index: LogIndex(9), zxid: Zxid(9), owned: Vec::new() });
+    bench.core.deliver(LinkItem::Start {
+        index: LogIndex(9),
+        zxid: Zxid(9),
+        owned: Vec::new(),
+        events_complete: true,
+    });
     assert!(bench.conn().dead);
 }
 
