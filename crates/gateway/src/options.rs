@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use menagerie_jute::four_letter::FourLetterWord;
+use menagerie_types::command::Policy;
 
 /// Settings of a gateway; [`GatewayOptions::default`] is ZooKeeper's behaviour.
 #[derive(Clone, Debug)]
@@ -33,6 +34,10 @@ pub struct GatewayOptions {
     /// Commands of one worker that may wait for their results, in bytes, before it stops reading writes.
     /// Default 64 MiB.
     pub outstanding_bytes: usize,
+    /// What commands of this gateway's clients may do beyond the defaults. Nothing by default.
+    pub policy: Policy,
+    /// ACLs are not checked for clients of this gateway (`skipACL`). Default false.
+    pub skip_acl: bool,
 }
 
 impl Default for GatewayOptions {
@@ -55,6 +60,8 @@ impl Default for GatewayOptions {
             backlog: 1024,
             standalone: false,
             outstanding_bytes: 64 * 1024 * 1024,
+            policy: Policy::NONE,
+            skip_acl: false,
         }
     }
 }

@@ -87,7 +87,7 @@ impl Core {
             let _ = reply.send(ApiReply { zxid: self.zxid, err, body: Bytes::new() });
             return;
         }
-        let auth = self.api_auth.clone();
+        let auth = self.api_identities.encoded().clone();
         let command = Command { op, session, xid: 0, auth: &auth, body };
         if is_client_write(op) {
             self.propose(&command, Target::Api(reply));
@@ -105,7 +105,7 @@ impl Core {
         events: mpsc::Sender<ApiEvent>,
         armed: oneshot::Sender<Zxid>,
     ) {
-        let (auth, now) = (self.api_auth.clone(), self.now);
+        let (identities, now) = (self.api_identities.clone(), self.now);
         let targets = targets.into_iter().map(|(kind, path)| WatchedTarget {
             kind,
             path,
@@ -115,7 +115,7 @@ impl Core {
         });
         let stream = Box::new(WatchStream { events, targets: targets.collect(), armed: Some(armed) });
         let token = self.conns.insert(|token| {
-            let mut conn = Conn::new(token, Peer::Stream, auth, now);
+            let mut conn = Conn::new(token, Peer::Stream, identities, now);
             conn.phase = Phase::Open;
             conn.stream = Some(stream);
             conn
@@ -157,7 +157,7 @@ impl Core {
             } else {
                 WatchKind::Data as u8 | WatchKind::Exist as u8
             };
-            let watched = conn.watches.get(&*target.path).copied().unwrap_or_default();
+            let watched = self.watchers.kinds(conn.token, &target.path);
             if !watched.intersect(WatchKinds(needed)).is_empty() {
                 continue;
             }

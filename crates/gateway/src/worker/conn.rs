@@ -1,15 +1,16 @@
 //! One client connection as a value: what came in, what goes out, and what it waits for.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Instant;
 
-use bytes::{Bytes, BytesMut};
-use menagerie_types::{SessionId, WatchKinds, Zxid};
+use bytes::BytesMut;
+use menagerie_types::{SessionId, Zxid};
 use tokio::sync::Notify;
 
 use super::api::WatchStream;
+use super::identities::Identities;
 
 /// Bytes that may wait to be sent before no more of the connection's requests are taken.
 pub const OUTPUT_SOFT_MAX: usize = 2 * 1024 * 1024;
@@ -73,8 +74,8 @@ pub struct Conn {
     pub established: Instant,
     /// When the connection was accepted.
     pub accepted: Instant,
-    /// The caller's identities, encoded for commands.
-    pub auth: Bytes,
+    /// Who the client is.
+    pub identities: Identities,
     /// Received and not yet taken.
     pub input: BytesMut,
     /// To be sent.
@@ -85,8 +86,8 @@ pub struct Conn {
     pub reads: u32,
     /// A sync (or another request that nothing may pass) is under way.
     pub exclusive: bool,
-    /// Watches of this connection.
-    pub watches: HashMap<Rc<str>, WatchKinds>,
+    /// Where it watches anything; what, the worker's table knows.
+    pub watches: HashSet<Rc<str>>,
     /// Nothing more is taken from it; what is in `output` is still sent.
     pub draining: bool,
     /// To be dropped at once.
@@ -113,7 +114,7 @@ pub struct Conn {
 
 impl Conn {
     /// A connection just accepted.
-    pub fn new(token: ConnToken, peer: Peer, auth: Bytes, now: Instant) -> Self {
+    pub fn new(token: ConnToken, peer: Peer, identities: Identities, now: Instant) -> Self {
         Self {
             token,
             peer,
@@ -122,13 +123,13 @@ impl Conn {
             timeout_ms: 0,
             established: now,
             accepted: now,
-            auth,
+            identities,
             input: BytesMut::new(),
             output: BytesMut::new(),
             writes: 0,
             reads: 0,
             exclusive: false,
-            watches: HashMap::new(),
+            watches: HashSet::new(),
             draining: false,
             dead: false,
             touched: false,

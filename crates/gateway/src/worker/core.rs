@@ -12,11 +12,12 @@ use menagerie_jute::four_letter::FourLetterWord;
 use menagerie_link::Proposer;
 use menagerie_proto::tree_store::{Lease, LinkHello, LinkQueue, StoreLink};
 use menagerie_types::command::Command;
-use menagerie_types::{LogIndex, OpCode, SessionId, WatchKind, WatchKinds, Zxid};
+use menagerie_types::{LogIndex, OpCode, SessionId, WatchKinds, Zxid};
 use parking_lot::Mutex;
 use tokio::sync::{Notify, oneshot};
 
 use super::conn::{Conn, ConnToken, Peer};
+use super::identities::Identities;
 use super::slab::Slab;
 use super::watchers::Watchers;
 use crate::Shared;
@@ -116,6 +117,8 @@ pub struct Core {
     /// Four-letter words whose answer tells of other components.
     pub words: Vec<(ConnToken, FourLetterWord)>,
     pub watchers: Watchers,
+    /// Watches that the hello of a link being opened may list, and that nobody needs any more.
+    pub unwatched: Vec<(Box<str>, WatchKinds)>,
     /// The highest zxid delivered over the link: what pings answer with.
     pub zxid: Zxid,
     pub lease: Lease,
@@ -131,7 +134,7 @@ pub struct Core {
     /// Watch streams of the API.
     pub streams: Vec<ConnToken>,
     /// Identities of callers of the API.
-    pub api_auth: Bytes,
+    pub api_identities: Identities,
     /// Connections that wait until less is outstanding.
     pub throttled: Vec<ConnToken>,
     pub dirty: Vec<ConnToken>,
@@ -159,6 +162,7 @@ impl Core {
             syncs: Vec::new(),
             words: Vec::new(),
             watchers: Watchers::default(),
+            unwatched: Vec::new(),
             zxid: Zxid(0),
             lease: Lease::default(),
             establishing: super::sessions::Establishing::default(),
@@ -167,7 +171,7 @@ impl Core {
             heard: None,
             challenged: None,
             streams: Vec::new(),
-            api_auth: Bytes::new(),
+            api_identities: Identities::new([], shared.options.skip_acl),
             throttled: Vec::new(),
             dirty: Vec::new(),
             ready: Vec::new(),
@@ -178,13 +182,8 @@ impl Core {
 
     /// What the next link must begin with.
     pub fn hello(&mut self) -> LinkHello {
-        let mut watches = Vec::new();
-        for (path, tokens) in self.watchers.paths() {
-            let watched = tokens.iter().filter_map(|t| self.conns.get_mut(*t)?.watches.get(path).copied());
-            let kinds = watched.fold(WatchKinds::default(), WatchKinds::union);
-            let each = [WatchKind::Data, WatchKind::Exist, WatchKind::Child].into_iter();
-            watches.extend(each.filter(|kind| kinds.contains(*kind)).map(|kind| (kind, path.to_string())));
-        }
+        self.unwatched.clear();
+        let watches = self.watchers.all().map(|(kind, path)| (kind, path.to_owned())).collect();
         LinkHello {
             incarnation: self.proposer.incarnation(),
             zxid: self.zxid,
@@ -197,6 +196,9 @@ impl Core {
     /// Begins to use a new link: what was asked over the old one and not answered is asked again, in order.
     pub fn relink(&mut self, mut link: Box<dyn StoreLink>) -> Arc<LinkQueue> {
         let queue = Arc::clone(link.queue());
+        for (path, kinds) in self.unwatched.drain(..) {
+            link.unwatch(&path, kinds.without(self.watchers.needed(&path)));
+        }
         for read in &self.pending_reads {
             super::reads::ask_again(&mut *link, &read.command());
         }
@@ -259,13 +261,11 @@ impl Core {
     /// Forgets a connection and what it watched; its session lives on at the tracker.
     pub fn disconnect(&mut self, token: ConnToken) {
         let Some(mut conn) = self.conns.take(token) else { return };
-        let link = &mut self.link;
-        self.watchers.remove_all(&mut conn, |path| {
-            if let Some(link) = link {
-                link.unwatch(path, WatchKinds::ALL);
-            }
-        });
-        self.signals.flush_link.notify_one();
+        let mut unneeded = Vec::new();
+        self.watchers.remove_all(&mut conn, |path, kinds| unneeded.push((Box::from(path), kinds)));
+        for (path, kinds) in unneeded {
+            self.unwatch(path, kinds);
+        }
         if matches!(self.sessions.get(&conn.session), Some(Holder::Conn(holder)) if *holder == token) {
             self.sessions.remove(&conn.session);
         }
@@ -273,6 +273,20 @@ impl Core {
             self.stats.disconnected(addr.ip());
         }
         self.conns.remove(token);
+    }
+
+    /// Nobody here needs these watches any more.
+    pub fn unwatch(&mut self, path: Box<str>, kinds: WatchKinds) {
+        if kinds.is_empty() {
+            return;
+        }
+        match &mut self.link {
+            Some(link) => {
+                link.unwatch(&path, kinds);
+                self.signals.flush_link.notify_one();
+            }
+            None => self.unwatched.push((path, kinds)),
+        }
     }
 
     /// Kills the connection that holds `session`, if there is one here.

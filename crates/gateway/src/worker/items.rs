@@ -1,13 +1,15 @@
 //! What the replica delivers: results, events, answers, changes of sessions.
 
 use bytes::{Bytes, BytesMut};
-use menagerie_jute::notification;
+use menagerie_auth::permits;
+use menagerie_jute::{AclList, Reader, notification};
 use menagerie_proto::tree_store::{LinkItem, SessionEvent};
-use menagerie_types::{ErrorCode, EventType, SessionId, WatchKinds, Zxid};
+use menagerie_types::{ErrorCode, EventType, SessionId, Zxid, perms};
 use tracing::warn;
 
 use super::conn::{Conn, OUTPUT_HARD_MAX, Peer, Phase};
 use super::core::{Core, Holder, Target};
+use super::watchers::Fired;
 use crate::api::{ApiEvent, ApiReply};
 
 /// Offset of the error in a reply frame: length, xid, zxid.
@@ -18,10 +20,12 @@ impl Core {
     /// Takes in one item. Items come in log order; so do their effects.
     pub fn deliver(&mut self, item: LinkItem) {
         match item {
-            LinkItem::Start { zxid, owned, .. } => self.link_started(zxid, &owned),
+            LinkItem::Start { zxid, owned, events_complete, .. } => {
+                self.link_started(zxid, &owned, events_complete);
+            }
             LinkItem::Results { first_seq, count, frames } => self.results(first_seq, count, &frames),
             LinkItem::Refused { expected_seq } => self.refused(expected_seq),
-            LinkItem::Event { zxid, event, path, .. } => self.event(zxid, event, &path),
+            LinkItem::Event { zxid, event, path, acl } => self.event(zxid, event, &path, acl.as_ref()),
             LinkItem::ReadReply { frames, watches, .. } => self.read_replied(&frames, watches),
             LinkItem::Applied { index, zxid } => {
                 self.note_zxid(Some(zxid));
@@ -121,16 +125,31 @@ impl Core {
         self.lost = true;
     }
 
-    /// One encoding of the event serves all connections.
-    fn event(&mut self, zxid: Zxid, event: EventType, path: &str) {
+    /// One encoding of the event serves all connections. A connection that may not read what the event is about is
+    /// not told, but its one-shot watch is gone.
+    fn event(&mut self, zxid: Zxid, event: EventType, path: &str, acl: Option<&Bytes>) {
         self.note_zxid(Some(zxid));
-        let fired = WatchKinds::fired_by(event);
+        let fired = self.watchers.fire(event, path);
+        if fired.is_empty() {
+            return;
+        }
+        let readers = acl.map(|acl| AclList::decode(&mut Reader::new(acl)).ok().flatten());
+        let may_read = |auth: &[u8]| match &readers {
+            None => true,
+            Some(list) => list.is_some_and(|list| permits(&list, auth, perms::READ)),
+        };
         let mut frame = BytesMut::new();
         notification(&mut frame, zxid.0, event, path);
-        for token in self.watchers.at(path) {
+        for Fired { token, last } in fired {
             self.with_conn(token, |core, conn| {
-                if core.watchers.fire(conn, path, fired) {
+                if last {
+                    conn.watches.remove(path);
+                }
+                if !conn.dead && may_read(conn.identities.encoded()) {
                     core.notify(conn, &frame, ApiEvent { zxid, event, path: path.into() });
+                } else if let Peer::Stream = conn.peer {
+                    // Whoever watches again and again must find out that it may not.
+                    core.signals.serve.notify_one();
                 }
             });
         }
@@ -168,9 +187,20 @@ impl Core {
         self.kill_session(session);
     }
 
-    /// Sessions that the replica does not list any more ended or moved while there was no link.
-    fn link_started(&mut self, zxid: Zxid, owned: &[SessionId]) {
+    /// Sessions that the replica does not list any more ended or moved while there was no link. If it cannot tell
+    /// what persistent watches have missed since, their clients must connect again, as to another server.
+    fn link_started(&mut self, zxid: Zxid, owned: &[SessionId], events_complete: bool) {
         self.note_zxid(Some(zxid));
+        if !events_complete {
+            let persistent = self.watchers.persistent();
+            warn!(
+                connections = persistent.len(),
+                "events of persistent watches are lost: letting their clients go"
+            );
+            for token in persistent {
+                self.with_conn(token, |_, conn| conn.kill());
+            }
+        }
         let owned: std::collections::HashSet<_> = owned.iter().copied().collect();
         let gone: Vec<_> = self.sessions.keys().filter(|session| !owned.contains(session)).copied().collect();
         for session in gone {

@@ -6,6 +6,7 @@
 mod api;
 mod conn;
 mod core;
+mod identities;
 mod items;
 mod reads;
 mod requests;
@@ -25,7 +26,6 @@ use std::time::{Duration, Instant};
 
 use menagerie_link::{Proposer, new_incarnation};
 use menagerie_types::Identity;
-use menagerie_types::command::encode_identities;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinSet, LocalSet};
 use tracing::{info, warn};
@@ -33,6 +33,7 @@ use tracing::{info, warn};
 pub use conn::Peer;
 pub use core::Core;
 
+use self::identities::Identities;
 use self::socket::Sockets;
 use crate::Shared;
 use crate::api::ApiCall;
@@ -73,7 +74,7 @@ pub fn run(shared: &Arc<Shared>, mut intake: Intake) -> std::io::Result<()> {
 
 /// One incarnation: until the gateway stops, or the log no longer knows the incarnation.
 async fn serve(shared: &Arc<Shared>, intake: &mut Intake) {
-    let proposer = Proposer::new(new_incarnation());
+    let proposer = Proposer::with_policy(new_incarnation(), shared.options.policy);
     let worker = Worker {
         core: Rc::new(RefCell::new(Core::new(shared, proposer.clone(), Instant::now()))),
         sockets: Rc::default(),
@@ -122,10 +123,11 @@ impl Worker {
                 return;
             }
         };
-        let auth = encode_identities(&[Identity::new("ip", addr.ip().to_string())]);
+        let ip = Identity::new("ip", addr.ip().to_string());
+        let identities = Identities::new([ip], self.shared.options.skip_acl);
         let token = self.with_core(|core| {
             let now = core.now;
-            core.conns.insert(|token| conn::Conn::new(token, Peer::Socket(addr), auth, now))
+            core.conns.insert(|token| conn::Conn::new(token, Peer::Socket(addr), identities, now))
         });
         self.sockets.borrow_mut().insert(token, Rc::clone(&stream));
         tasks.spawn_local(self.clone().connection(token, stream));

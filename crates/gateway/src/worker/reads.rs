@@ -1,9 +1,10 @@
 //! Reads: answered by the replica at once, or queued there and answered over the link.
 
 use bytes::{Bytes, BytesMut};
+use menagerie_jute::{AddWatchRequest, PathWatchRequest, Reader, SetWatches, SetWatches2};
 use menagerie_proto::tree_store::{LinkItem, ReadOutcome, StoreLink, WatchSet};
 use menagerie_types::command::Command;
-use menagerie_types::{OpCode, WatchKinds, Zxid};
+use menagerie_types::{OpCode, Zxid};
 use tokio::sync::oneshot;
 
 use super::conn::Conn;
@@ -23,7 +24,7 @@ impl Core {
     /// Asks for `conn`. A watch that the read sets belongs to the connection from the reply on.
     pub fn read_for(&mut self, conn: &mut Conn, op: OpCode, xid: i32, body: &[u8]) -> Asked {
         let Some(link) = &mut self.link else { return Asked::NoLink };
-        let read = Command { op, session: conn.session, xid, auth: &conn.auth, body };
+        let read = Command { op, session: conn.session, xid, auth: conn.identities.encoded(), body };
         let before = conn.output.len();
         match link.read(conn.token.0, &read, &mut conn.output) {
             ReadOutcome::Answered(watches) => {
@@ -36,7 +37,8 @@ impl Core {
             }
             ReadOutcome::Queued => {
                 conn.reads += 1;
-                let (target, auth) = (Target::Conn(conn.token), conn.auth.clone());
+                watched_paths(op, body, |path| self.watchers.ask(path));
+                let (target, auth) = (Target::Conn(conn.token), conn.identities.encoded().clone());
                 self.queue_read(PendingRead {
                     target,
                     op,
@@ -90,7 +92,7 @@ impl Core {
                     core.mark_dirty(conn);
                     core.mark_ready(conn);
                 });
-                self.drop_unclaimed(unclaimed.unwrap_or_default());
+                self.settle(read.op, &read.body, unclaimed.unwrap_or_default());
             }
             Target::Api(reply) => {
                 let _ = reply.send(ApiReply::from_frame(frames));
@@ -105,21 +107,45 @@ impl Core {
         }
     }
 
-    /// The connection went before its answer came: the replica need not keep watches that nobody else has.
-    fn drop_unclaimed(&mut self, watches: WatchSet) {
-        for (_, path) in watches {
-            if self.watchers.at(&path).is_empty()
-                && let Some(link) = &mut self.link
-            {
-                link.unwatch(&path, WatchKinds::ALL);
-                self.signals.flush_link.notify_one();
-            }
+    /// A queued read was answered: what it has registered is in use, or (`unclaimed`) its connection went before. The
+    /// replica need not keep what nobody else has.
+    fn settle(&mut self, op: OpCode, body: &[u8], unclaimed: WatchSet) {
+        let mut unneeded = Vec::new();
+        for (kind, path) in unclaimed {
+            let kinds = self.watchers.unclaimed(&path, kind);
+            unneeded.push((path, kinds));
+        }
+        watched_paths(op, body, |path| unneeded.push((path.into(), self.watchers.answered(path))));
+        for (path, kinds) in unneeded {
+            self.unwatch(path, kinds);
         }
     }
 
     /// The replica has reached at least this.
     pub fn note_zxid(&mut self, zxid: Option<Zxid>) {
         self.zxid = self.zxid.max(zxid.unwrap_or_default());
+    }
+}
+
+/// The paths at which a read may register watches.
+fn watched_paths(op: OpCode, body: &[u8], mut each: impl FnMut(&str)) {
+    let body = &mut Reader::new(body);
+    match op {
+        OpCode::Exists | OpCode::GetData | OpCode::GetChildren | OpCode::GetChildren2 => {
+            let request = PathWatchRequest::decode(body);
+            request.ok().filter(|request| request.watch).into_iter().for_each(|request| each(request.path));
+        }
+        OpCode::AddWatch => AddWatchRequest::decode(body).into_iter().for_each(|request| each(request.path)),
+        OpCode::SetWatches => {
+            let lists = SetWatches::decode(body).map(|r| [r.data, r.exist, r.child]);
+            lists.into_iter().flatten().flatten().for_each(each);
+        }
+        OpCode::SetWatches2 => {
+            let lists = SetWatches2::decode(body)
+                .map(|r| [r.data, r.exist, r.child, r.persistent, r.persistent_recursive]);
+            lists.into_iter().flatten().flatten().for_each(each);
+        }
+        _ => {}
     }
 }
 

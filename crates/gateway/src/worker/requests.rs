@@ -159,7 +159,7 @@ impl Core {
             return Taken::Wait;
         }
         conn.writes += 1;
-        let auth = conn.auth.clone();
+        let auth = conn.identities.encoded().clone();
         self.propose(
             &Command { op, session: conn.session, xid, auth: &auth, body },
             Target::Conn(conn.token),

@@ -78,13 +78,12 @@ impl Slab {
 mod tests {
     use std::time::Instant;
 
-    use bytes::Bytes;
-
     use super::*;
     use crate::worker::conn::Peer;
+    use crate::worker::identities::Identities;
 
     fn conn(token: ConnToken) -> Conn {
-        Conn::new(token, Peer::Socket(([127, 0, 0, 1], 1).into()), Bytes::new(), Instant::now())
+        Conn::new(token, Peer::Socket(([127, 0, 0, 1], 1).into()), Identities::default(), Instant::now())
     }
 
     #[test]

@@ -1,124 +1,221 @@
-//! Who watches what: one registration at the replica stands for all connections of the worker.
+//! Who watches what: one registration of a path and kind at the replica stands for all connections of the worker.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
 
-use menagerie_types::{WatchKind, WatchKinds};
+use menagerie_types::{EventType, WatchKind, WatchKinds};
 
 use super::conn::{Conn, ConnToken};
 
-/// Connections by watched path. Which kinds a connection watches is in the connection.
+/// Connections by watched path. A connection knows the paths, so that it can be forgotten.
 #[derive(Debug, Default)]
 pub struct Watchers {
-    by_path: HashMap<Rc<str>, Vec<ConnToken>>,
+    by_path: HashMap<Rc<str>, Watched>,
+    /// How many recursive watches there are: without any, nobody looks above an event's path.
+    recursive: usize,
+}
+
+/// One path.
+#[derive(Debug, Default)]
+struct Watched {
+    by_conn: BTreeMap<ConnToken, WatchKinds>,
+    /// How many connections watch each kind, in the order of [`WatchKinds::EACH`].
+    counts: [u32; 5],
+    /// Reads under way that may register a watch here: what they register must not be taken back.
+    asked: u32,
+    /// Kinds that nobody needed any more while there were such reads.
+    left: WatchKinds,
+}
+
+/// A connection that an event is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Fired {
+    /// Which.
+    pub token: ConnToken,
+    /// It watches nothing at the event's path any more.
+    pub last: bool,
 }
 
 impl Watchers {
     /// Adds a watch of `conn`; adding it again changes nothing.
     pub fn add(&mut self, conn: &mut Conn, kind: WatchKind, path: &str) {
-        if let Some(kinds) = conn.watches.get_mut(path) {
-            kinds.insert(kind);
+        let (path, watched) = self.entry(path);
+        let kinds = watched.by_conn.entry(conn.token).or_default();
+        if kinds.contains(kind) {
             return;
         }
-        let path = match self.by_path.get_key_value(path) {
-            Some((path, _)) => Rc::clone(path),
-            None => Rc::from(path),
-        };
-        let mut kinds = WatchKinds::default();
         kinds.insert(kind);
-        conn.watches.insert(Rc::clone(&path), kinds);
-        self.by_path.entry(path).or_default().push(conn.token);
+        watched.count(WatchKinds(kind as u8), 1);
+        conn.watches.insert(path);
+        self.recursive += usize::from(kind == WatchKind::PersistentRecursive);
     }
 
-    /// The connections that may watch `path`; [`Self::fire`] tells for each.
-    pub fn at(&self, path: &str) -> Vec<ConnToken> {
-        self.by_path.get(path).cloned().unwrap_or_default()
+    /// What a connection watches at the path.
+    pub fn kinds(&self, token: ConnToken, path: &str) -> WatchKinds {
+        self.by_path.get(path).and_then(|watched| watched.by_conn.get(&token)).copied().unwrap_or_default()
     }
 
-    /// Takes the `fired` kinds from `conn`'s watches at `path`; true if there was one.
-    pub fn fire(&mut self, conn: &mut Conn, path: &str, fired: WatchKinds) -> bool {
-        let Some(kinds) = conn.watches.get_mut(path) else { return false };
-        let hit = !kinds.intersect(fired).is_empty();
-        *kinds = kinds.without(fired);
-        if kinds.is_empty() {
-            conn.watches.remove(path);
-            self.forget(conn.token, path);
+    /// The connections that an event is for, each once; their one-shot watches that it fires are gone.
+    pub fn fire(&mut self, event: EventType, path: &str) -> Vec<Fired> {
+        let mut fired = self.fire_at(event, path);
+        if self.recursive == 0 || WatchKinds::fired_above_by(event).is_empty() {
+            return fired;
         }
-        hit
+        let at_path = fired.len();
+        for above in ancestors(path) {
+            let Some(watched) = self.by_path.get(above) else { continue };
+            let recursive = watched
+                .by_conn
+                .iter()
+                .filter(|(_, kinds)| !kinds.intersect(WatchKinds::RECURSIVE).is_empty());
+            fired.extend(recursive.map(|(token, _)| Fired { token: *token, last: false }));
+        }
+        if fired.len() > at_path {
+            // That of the path itself comes first of those of one connection: the sort is stable.
+            fired.sort_by_key(|fired| fired.token);
+            fired.dedup_by_key(|fired| fired.token);
+        }
+        fired
     }
 
-    /// Removes all watches of `conn`; `unwatched` is told each path that nobody watches any more.
-    pub fn remove_all(&mut self, conn: &mut Conn, mut unwatched: impl FnMut(&str)) {
-        for (path, _) in conn.watches.drain() {
-            if self.forget(conn.token, &path) {
-                unwatched(&path);
+    fn fire_at(&mut self, event: EventType, path: &str) -> Vec<Fired> {
+        let kinds = WatchKinds::fired_by(event);
+        let Some(watched) = self.by_path.get_mut(path) else { return Vec::new() };
+        if watched.needed().intersect(kinds).is_empty() {
+            return Vec::new();
+        }
+        let gone = kinds.intersect(WatchKinds::ONE_SHOT);
+        let mut fired = Vec::new();
+        let Watched { by_conn, .. } = watched;
+        by_conn.retain(|token, watching| {
+            if !watching.intersect(kinds).is_empty() {
+                *watching = watching.without(gone);
+                fired.push(Fired { token: *token, last: watching.is_empty() });
+            }
+            !watching.is_empty()
+        });
+        for (count, kind) in watched.counts.iter_mut().zip(WatchKinds::EACH) {
+            *count = if gone.contains(kind) { 0 } else { *count };
+        }
+        self.tidy(path);
+        fired
+    }
+
+    /// Removes watches of `conn` at a path: which it had, and which of them nobody needs any more.
+    pub fn remove(&mut self, conn: &mut Conn, path: &str, kinds: WatchKinds) -> (WatchKinds, WatchKinds) {
+        let Some(watched) = self.by_path.get_mut(path) else { return Default::default() };
+        let Some(watching) = watched.by_conn.get_mut(&conn.token) else { return Default::default() };
+        let had = watching.intersect(kinds);
+        *watching = watching.without(kinds);
+        if watching.is_empty() {
+            watched.by_conn.remove(&conn.token);
+            conn.watches.remove(path);
+        }
+        self.recursive -= usize::from(had.contains(WatchKind::PersistentRecursive));
+        watched.count(had, -1);
+        let unneeded = watched.leave(had);
+        self.tidy(path);
+        (had, unneeded)
+    }
+
+    /// Removes all watches of `conn`; `unwatched` is told what nobody needs any more.
+    pub fn remove_all(&mut self, conn: &mut Conn, mut unwatched: impl FnMut(&str, WatchKinds)) {
+        for path in std::mem::take(&mut conn.watches) {
+            let (_, unneeded) = self.remove(conn, &path, WatchKinds::ALL);
+            if !unneeded.is_empty() {
+                unwatched(&path, unneeded);
             }
         }
     }
 
-    /// Every watched path, and what anybody watches there, given each connection's kinds.
-    pub fn paths(&self) -> impl Iterator<Item = (&Rc<str>, &[ConnToken])> {
-        self.by_path.iter().map(|(path, tokens)| (path, tokens.as_slice()))
+    /// A read that may register a watch at the path is under way.
+    pub fn ask(&mut self, path: &str) {
+        self.entry(path).1.asked += 1;
     }
 
-    /// True if nobody is left at the path.
-    fn forget(&mut self, token: ConnToken, path: &str) -> bool {
-        let Some(tokens) = self.by_path.get_mut(path) else { return false };
-        if let Some(at) = tokens.iter().position(|t| *t == token) {
-            tokens.swap_remove(at);
-        }
-        let last = tokens.is_empty();
-        if last {
+    /// Such a read was answered, and its watch added if somebody is there to have it. Returns what nobody needs.
+    pub fn answered(&mut self, path: &str) -> WatchKinds {
+        let Some(watched) = self.by_path.get_mut(path) else { return WatchKinds::default() };
+        watched.asked = watched.asked.saturating_sub(1);
+        let unneeded = watched.leave(WatchKinds::default());
+        self.tidy(path);
+        unneeded
+    }
+
+    /// The replica has registered a watch for a connection that went meanwhile. Returns what nobody needs.
+    pub fn unclaimed(&mut self, path: &str, kind: WatchKind) -> WatchKinds {
+        let (_, watched) = self.entry(path);
+        let unneeded = watched.leave(WatchKinds(kind as u8));
+        self.tidy(path);
+        unneeded
+    }
+
+    /// What anybody watches at the path.
+    pub fn needed(&self, path: &str) -> WatchKinds {
+        self.by_path.get(path).map(Watched::needed).unwrap_or_default()
+    }
+
+    /// The connections that have watches which stay.
+    pub fn persistent(&self) -> BTreeSet<ConnToken> {
+        let all = self.by_path.values().flat_map(|watched| &watched.by_conn);
+        all.filter(|(_, kinds)| !kinds.intersect(WatchKinds::PERSISTENT).is_empty())
+            .map(|(token, _)| *token)
+            .collect()
+    }
+
+    /// Every path that anybody watches, and how.
+    pub fn all(&self) -> impl Iterator<Item = (WatchKind, &str)> {
+        self.by_path.iter().flat_map(|(path, watched)| {
+            let needed = watched.needed();
+            WatchKinds::EACH
+                .into_iter()
+                .filter(move |kind| needed.contains(*kind))
+                .map(|kind| (kind, &**path))
+        })
+    }
+
+    fn entry(&mut self, path: &str) -> (Rc<str>, &mut Watched) {
+        let path = match self.by_path.get_key_value(path) {
+            Some((path, _)) => Rc::clone(path),
+            None => Rc::from(path),
+        };
+        (Rc::clone(&path), self.by_path.entry(path).or_default())
+    }
+
+    fn tidy(&mut self, path: &str) {
+        if self.by_path.get(path).is_some_and(|watched| watched.by_conn.is_empty() && watched.asked == 0) {
             self.by_path.remove(path);
         }
-        last
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use std::time::Instant;
-
-    use bytes::Bytes;
-    use menagerie_types::EventType;
-
-    use super::*;
-    use crate::worker::conn::Peer;
-
-    fn conn(token: u64) -> Conn {
-        let peer = Peer::Socket(([127, 0, 0, 1], 1).into());
-        Conn::new(ConnToken(token), peer, Bytes::new(), Instant::now())
+impl Watched {
+    fn needed(&self) -> WatchKinds {
+        let watched = WatchKinds::EACH.into_iter().zip(self.counts).filter(|(_, count)| *count > 0);
+        WatchKinds(watched.fold(0, |kinds, (kind, _)| kinds | kind as u8))
     }
 
-    #[test]
-    fn a_watch_fires_once_for_each_connection_that_set_it() {
-        let mut watchers = Watchers::default();
-        let (mut a, mut b) = (conn(1), conn(2));
-        watchers.add(&mut a, WatchKind::Data, "/x");
-        watchers.add(&mut a, WatchKind::Data, "/x");
-        watchers.add(&mut a, WatchKind::Child, "/x");
-        watchers.add(&mut b, WatchKind::Child, "/x");
-        assert_eq!(watchers.at("/x").len(), 2);
-        let changed = WatchKinds::fired_by(EventType::NodeDataChanged);
-        assert!(watchers.fire(&mut a, "/x", changed));
-        assert!(!watchers.fire(&mut a, "/x", changed));
-        assert!(!watchers.fire(&mut b, "/x", changed));
-        let deleted = WatchKinds::fired_by(EventType::NodeDeleted);
-        assert!(watchers.fire(&mut a, "/x", deleted));
-        assert!(watchers.fire(&mut b, "/x", deleted));
-        assert!(watchers.at("/x").is_empty());
+    fn count(&mut self, kinds: WatchKinds, change: i32) {
+        for (count, kind) in self.counts.iter_mut().zip(WatchKinds::EACH) {
+            if kinds.contains(kind) {
+                *count = count.saturating_add_signed(change);
+            }
+        }
     }
 
-    #[test]
-    fn the_last_to_leave_is_noticed() {
-        let mut watchers = Watchers::default();
-        let (mut a, mut b) = (conn(1), conn(2));
-        watchers.add(&mut a, WatchKind::Data, "/x");
-        watchers.add(&mut b, WatchKind::Exist, "/x");
-        let mut left = Vec::new();
-        watchers.remove_all(&mut a, |path| left.push(path.to_owned()));
-        assert!(left.is_empty());
-        watchers.remove_all(&mut b, |path| left.push(path.to_owned()));
-        assert_eq!(left, ["/x"]);
+    /// Somebody has left watches of these kinds. Those are taken back that nobody needs, once no read is under way
+    /// that may have registered them for somebody else.
+    fn leave(&mut self, kinds: WatchKinds) -> WatchKinds {
+        self.left = self.left.union(kinds).without(self.needed());
+        if self.asked > 0 { WatchKinds::default() } else { std::mem::take(&mut self.left) }
     }
+}
+
+/// The paths above `path`, up to the root.
+fn ancestors(path: &str) -> impl Iterator<Item = &str> {
+    std::iter::successors(Some(path), |path| match path.rfind('/')? {
+        0 => (path.len() > 1).then_some("/"),
+        at => Some(&path[..at]),
+    })
+    .skip(1)
 }

@@ -1,6 +1,7 @@
 //! The worker's state, driven without sockets: bytes and link items in, bytes out.
 
 mod sessions;
+mod watchers;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -27,6 +28,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::conn::{Conn, ConnToken, Connecting, Peer, Phase};
 use super::core::{Core, Holder};
+use super::identities::Identities;
 use super::sessions::EstablishTarget;
 use crate::api::{ApiCall, ApiSession};
 use crate::{GatewayOptions, Shared, Stats};
@@ -51,6 +53,14 @@ impl Consensus for Unasked {
     async fn truncate(&self, _: LogIndex) -> ServiceResult<LogIndex> {
         unreachable!("the state itself calls nobody")
     }
+    async fn change_membership(
+        &self,
+        _expected: LogIndex,
+        _members: Vec<menagerie_proto::consensus::Member>,
+    ) -> ServiceResult<LogIndex> {
+        unreachable!("no task runs")
+    }
+
     async fn status(&self) -> ServiceResult<ConsensusStatus> {
         unreachable!("the state itself calls nobody")
     }
@@ -60,7 +70,7 @@ impl Consensus for Unasked {
 #[derive(Default)]
 struct Replica {
     asked: Mutex<Vec<(OpCode, i32)>>,
-    unwatched: Mutex<Vec<String>>,
+    unwatched: Mutex<Vec<(String, WatchKinds)>>,
     at_once: bool,
     queue: Arc<LinkQueue>,
 }
@@ -78,8 +88,8 @@ impl StoreLink for FakeLink {
         let watches = if request.watch { vec![(WatchKind::Data, request.path.into())] } else { Vec::new() };
         ReadOutcome::Answered(watches)
     }
-    fn unwatch(&mut self, path: &str, _: WatchKinds) {
-        self.0.unwatched.lock().push(path.into());
+    fn unwatch(&mut self, path: &str, kinds: WatchKinds) {
+        self.0.unwatched.lock().push((path.into(), kinds));
     }
     fn await_applied(&mut self, _: LogIndex) {}
     fn flush(&mut self) {}
@@ -199,7 +209,7 @@ impl Bench {
 fn accept(core: &mut Core) -> ConnToken {
     let now = core.now;
     let peer = Peer::Socket(([127, 0, 0, 1], 9).into());
-    core.conns.insert(|token| Conn::new(token, peer, Bytes::new(), now))
+    core.conns.insert(|token| Conn::new(token, peer, Identities::default(), now))
 }
 
 fn request(op: i32, xid: i32, watch: bool) -> BytesMut {
@@ -304,7 +314,7 @@ fn a_watch_of_a_connection_that_went_is_taken_back() {
     let mut bench = Bench::new(true);
     bench.feed(&request(OpCode::GetData.code(), 1, true));
     bench.core.disconnect(bench.conn);
-    assert_eq!(*bench.replica.unwatched.lock(), ["/a"]);
+    assert_eq!(*bench.replica.unwatched.lock(), [("/a".to_owned(), WatchKinds(WatchKind::Data as u8))]);
 }
 
 #[test]
