@@ -42,7 +42,7 @@ fn serve(
     ready: &std::sync::mpsc::Sender<LocalConsensus>,
     stopped: tokio::sync::oneshot::Receiver<()>,
 ) -> Result<(), Failure> {
-    let member = Member { id: NodeId(1), address: "127.0.0.1:1".into(), voter: true };
+    let member = Member { id: NodeId(1), address: "127.0.0.1:1".into(), voter: true, info: String::new() };
     let options = ConsensusOptions::new(NodeId(1), dir.to_path_buf(), vec![member]);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {

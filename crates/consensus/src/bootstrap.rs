@@ -16,7 +16,7 @@ use menagerie_types::NodeId;
 use openraft::{BasicNode, ReadPolicy};
 
 use crate::ConsensusOptions;
-use crate::types::Raft;
+use crate::types::{Raft, node};
 
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
 const RETRY: Duration = Duration::from_millis(200);
@@ -98,7 +98,7 @@ async fn found(raft: &Raft, options: &ConsensusOptions) {
         .members
         .iter()
         .filter(|member| member.voter)
-        .map(|member| (member.id.0, BasicNode { addr: member.address.clone() }))
+        .map(|member| (member.id.0, node(member)))
         .collect();
     match raft.initialize(voters).await {
         Ok(()) => tracing::info!("ensemble founded"),
@@ -118,8 +118,7 @@ async fn add_learners(raft: &Raft, options: &ConsensusOptions) {
         tokio::time::sleep(RETRY).await;
     }
     for learner in options.members.iter().filter(|member| !member.voter) {
-        let node = BasicNode { addr: learner.address.clone() };
-        if let Err(error) = raft.add_learner(learner.id.0, node, false).await {
+        if let Err(error) = raft.add_learner(learner.id.0, node(learner), false).await {
             tracing::warn!(%error, learner = %learner.id, "learner not added");
         }
     }

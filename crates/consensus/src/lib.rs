@@ -23,6 +23,7 @@ mod bootstrap;
 mod error;
 mod leadership;
 mod local;
+mod membership;
 mod network;
 mod observer;
 mod options;

@@ -17,7 +17,7 @@ use crate::leadership::Leadership;
 use crate::proposer::Opening;
 use crate::service::Calls;
 use crate::storage::Store;
-use crate::types::{Raft, TypeConfig, outer_index};
+use crate::types::{self, Raft, TypeConfig, outer_index};
 use crate::{ConsensusError, RaftCalls, tail};
 
 /// How long a truncation may take; then the caller is told how far it came.
@@ -40,6 +40,8 @@ pub(crate) struct Inner {
     pub calls: Arc<Calls>,
     /// How long a transfer of leadership may take.
     pub transfer_timeout: Duration,
+    /// How long a new voter may take to catch up.
+    pub join_timeout: Duration,
 }
 
 impl LocalConsensus {
@@ -116,7 +118,7 @@ impl LocalConsensus {
         self.inner.store.is_inline()
     }
 
-    fn not_leader(&self) -> ServiceError {
+    pub(crate) fn not_leader(&self) -> ServiceError {
         ServiceError::NotLeader { leader: Leadership::new(&self.inner.raft).leader() }
     }
 
@@ -165,14 +167,19 @@ impl Consensus for LocalConsensus {
         }
     }
 
+    async fn change_membership(&self, expected: LogIndex, members: Vec<Member>) -> ServiceResult<LogIndex> {
+        self.change(expected, &members).await
+    }
+
     async fn status(&self) -> ServiceResult<ConsensusStatus> {
         let watched = self.inner.raft.metrics();
         let now = watched.borrow_watched();
         let voters: Vec<u64> = now.membership_config.voter_ids().collect();
         let members = now.membership_config.nodes().map(|(id, node)| Member {
             id: NodeId(*id),
-            address: node.addr.clone(),
+            address: types::address(node).to_owned(),
             voter: voters.contains(id),
+            info: types::info(node).to_owned(),
         });
         Ok(ConsensusStatus {
             id: self.inner.id,
@@ -183,6 +190,7 @@ impl Consensus for LocalConsensus {
             last_index: crate::types::outer_id(self.inner.store.last_id().as_ref()),
             commit_index: *self.inner.committed.borrow(),
             members: members.collect(),
+            membership_index: types::outer_id(now.membership_config.log_id().as_ref()),
         })
     }
 }

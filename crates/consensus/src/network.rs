@@ -23,7 +23,7 @@ use openraft::{BasicNode, OptionalSend};
 use tonic::transport::Channel;
 use tonic::{Code, Status};
 
-use crate::types::{Snapshot, TypeConfig, Vote};
+use crate::types::{self, Snapshot, TypeConfig, Vote};
 use crate::wire::{self, Malformed};
 
 /// A replication stream that cannot be opened in this time counts as unreachable. Once open it lives until the
@@ -63,13 +63,13 @@ fn connect(
     node: &BasicNode,
 ) -> Result<Channel, String> {
     if let Some((address, channel)) = known.get(&target)
-        && *address == node.addr
+        && *address == types::address(node)
     {
         return Ok(channel.clone());
     }
-    let channel =
-        channel::lazy(&node.addr).map_err(|error| format!("address of member {target}: {error}"))?;
-    known.insert(target, (node.addr.clone(), channel.clone()));
+    let channel = channel::lazy(types::address(node))
+        .map_err(|error| format!("address of member {target}: {error}"))?;
+    known.insert(target, (types::address(node).to_owned(), channel.clone()));
     Ok(channel)
 }
 

@@ -25,6 +25,8 @@ pub struct ConsensusOptions {
     pub heartbeat: Duration,
     /// A follower that hears no leader for a random time between these two asks for an election.
     pub election_timeout: (Duration, Duration),
+    /// How long a new voter may take to get what was committed when it was added.
+    pub join_timeout: Duration,
     /// Size of a log segment.
     pub segment_bytes: u64,
     /// Zero-filled or recycled segments kept at hand.
@@ -45,6 +47,7 @@ impl ConsensusOptions {
             // A follower waits out the longest timeout (the lease of the leader) and then a random one.
             heartbeat: Duration::from_millis(60),
             election_timeout: (Duration::from_millis(250), Duration::from_millis(500)),
+            join_timeout: Duration::from_secs(30),
             segment_bytes: 64 << 20,
             spare_segments: 2,
             log_cache_bytes: 32 << 20,

@@ -80,6 +80,7 @@ fn assemble(
         ended,
         calls,
         transfer_timeout: options.election_timeout.1 * 3,
+        join_timeout: options.join_timeout,
     };
     (LocalConsensus { inner: Arc::new(inner) }, service)
 }

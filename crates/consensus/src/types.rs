@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use menagerie_proto::consensus::Member;
 use menagerie_types::LogIndex;
 use openraft::{BasicNode, EntryPayload, alias};
 use serde::{Deserialize, Serialize};
@@ -44,6 +45,25 @@ pub(crate) fn outer_index(index: u64) -> LogIndex {
 /// The position of a log id as the outside counts; 0 for none.
 pub(crate) fn outer_id(id: Option<&LogId>) -> LogIndex {
     id.map_or(LogIndex(0), |id| outer_index(id.index))
+}
+
+/// A member as Raft keeps it: the address, and behind a space what the member says of itself.
+pub(crate) fn node(member: &Member) -> BasicNode {
+    let addr = match member.info.is_empty() {
+        true => member.address.clone(),
+        false => format!("{} {}", member.address, member.info),
+    };
+    BasicNode { addr }
+}
+
+/// Where the member is called.
+pub(crate) fn address(node: &BasicNode) -> &str {
+    node.addr.split_once(' ').map_or(&node.addr, |(address, _)| address)
+}
+
+/// What the member says of itself.
+pub(crate) fn info(node: &BasicNode) -> &str {
+    node.addr.split_once(' ').map_or("", |(_, info)| info)
 }
 
 /// What one entry carries: everything that was queued when it was made. Cheap to clone.

@@ -186,7 +186,7 @@ impl Shared {
         let mut facts = self.facts.lock().clone();
         if self.options.standalone {
             facts.mode = "standalone".into();
-        } else if let Some((_, member)) = self.ensemble.members().next()
+        } else if let Some((_, member)) = self.ensemble.members().first()
             && let Ok(status) = member.status().await
         {
             // ZooKeeper's words: whoever does not lead a quorum follows.

@@ -11,7 +11,7 @@ mod proposer;
 mod stores;
 
 pub use backoff::Backoff;
-pub use ensemble::Ensemble;
+pub use ensemble::{Ensemble, LogMember};
 pub use outbox::Outbox;
 pub use proposer::Proposer;
 pub use stores::open_link;

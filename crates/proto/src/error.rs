@@ -48,6 +48,12 @@ pub enum ServiceError {
         /// The first index that is there.
         first: LogIndex,
     },
+    /// Another change of the ensemble came first; nothing was done.
+    #[error("the ensemble is changing: {0}")]
+    InProgress(String),
+    /// New members of the ensemble could not be brought up to date; nothing was changed.
+    #[error("not in sync: {0}")]
+    NotInSync(String),
     /// The call itself is wrong.
     #[error("invalid call: {0}")]
     Invalid(String),
@@ -88,12 +94,16 @@ impl ServiceError {
             Self::HistoryGone(_) => (Code::OutOfRange, Reason::HistoryGone, 0),
             Self::Truncated { first } => (Code::OutOfRange, Reason::Truncated, first.0),
             Self::Invalid(_) => (Code::InvalidArgument, Reason::Invalid, 0),
+            Self::InProgress(_) => (Code::Aborted, Reason::InProgress, 0),
+            Self::NotInSync(_) => (Code::FailedPrecondition, Reason::NotInSync, 0),
             Self::Internal(_) => (Code::Internal, Reason::Internal, 0),
         };
         let message = match self {
             Self::Unavailable(m)
             | Self::Overloaded(m)
             | Self::HistoryGone(m)
+            | Self::InProgress(m)
+            | Self::NotInSync(m)
             | Self::Invalid(m)
             | Self::Internal(m) => m.clone(),
             _ => String::new(),
@@ -126,6 +136,8 @@ impl From<Status> for ServiceError {
             Reason::HistoryGone => Self::HistoryGone(detail.message),
             Reason::Truncated => Self::Truncated { first: LogIndex(detail.id) },
             Reason::Invalid => Self::Invalid(detail.message),
+            Reason::InProgress => Self::InProgress(detail.message),
+            Reason::NotInSync => Self::NotInSync(detail.message),
             Reason::Internal => Self::Internal(detail.message),
         }
     }
@@ -160,6 +172,8 @@ mod tests {
             ServiceError::HistoryGone("results".into()),
             ServiceError::Truncated { first: LogIndex(9) },
             ServiceError::Invalid("what".into()),
+            ServiceError::InProgress("other".into()),
+            ServiceError::NotInSync("new".into()),
             ServiceError::Internal("why".into()),
         ];
         for error in errors {

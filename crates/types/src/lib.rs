@@ -9,6 +9,7 @@ mod error_code;
 mod ids;
 mod op;
 pub mod path;
+pub mod server;
 mod stat;
 mod watch;
 

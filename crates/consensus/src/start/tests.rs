@@ -14,7 +14,7 @@ use super::*;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 async fn member(fs: &FaultyFs) -> LocalConsensus {
-    let member = Member { id: NodeId(1), address: "127.0.0.1:1".into(), voter: true };
+    let member = Member { id: NodeId(1), address: "127.0.0.1:1".into(), voter: true, info: String::new() };
     let options = ConsensusOptions::new(NodeId(1), PathBuf::from("/log"), vec![member]);
     let options = ConsensusOptions { segment_bytes: 64 << 10, spare_segments: 1, ..options };
     start_on(Arc::new(fs.clone()), options).await.expect("starts").0
@@ -98,7 +98,7 @@ async fn a_chunk_beyond_the_bound_ends_its_stream_alone() {
 
 #[tokio::test]
 async fn contradictory_options_are_refused() {
-    let member = |id| Member { id: NodeId(id), address: "a:1".into(), voter: true };
+    let member = |id| Member { id: NodeId(id), address: "a:1".into(), voter: true, info: String::new() };
     let options = |members| ConsensusOptions::new(NodeId(1), PathBuf::from("/log"), members);
     let mut slow = options(vec![member(1)]);
     slow.heartbeat = slow.election_timeout.0;

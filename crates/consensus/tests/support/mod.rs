@@ -99,6 +99,7 @@ impl Ensemble {
             id: NodeId(id),
             address: listener.local_addr().expect("bound").to_string(),
             voter: true,
+            info: String::new(),
         });
         Self {
             members: members.collect(),
@@ -167,6 +168,18 @@ impl Ensemble {
         drop(consensus);
         stop.send(()).expect("the member runs");
         thread.join().expect("the member ends in order");
+    }
+
+    /// Starts one more member, which nobody else knows yet.
+    pub fn add_stranger(&mut self) -> Member {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let id = self.members.len() as u64 + 1;
+        let address = listener.local_addr().expect("bound").to_string();
+        let member = Member { id: NodeId(id), address, voter: true, info: format!("server.{id}") };
+        self.members.push(member.clone());
+        let running = self.launch(id, listener);
+        self.running.push(Some(running));
+        member
     }
 
     /// Starts a stopped member again where it was.

@@ -9,7 +9,7 @@ use std::thread::ThreadId;
 use async_trait::async_trait;
 use menagerie_proto::ServiceResult;
 use menagerie_proto::channel;
-use menagerie_proto::consensus::{Consensus, ConsensusClient, ConsensusStatus, Proposals, Tail};
+use menagerie_proto::consensus::{Consensus, ConsensusClient, ConsensusStatus, Member, Proposals, Tail};
 use menagerie_proto::tree_store::{
     CheckpointStream, LinkHello, StoreLink, TreeStore, TreeStoreClient, TreeStoreStatus,
 };
@@ -65,6 +65,10 @@ impl Consensus for PerThread<ConsensusClient> {
 
     async fn truncate(&self, index: LogIndex) -> ServiceResult<LogIndex> {
         self.here()?.truncate(index).await
+    }
+
+    async fn change_membership(&self, expected: LogIndex, members: Vec<Member>) -> ServiceResult<LogIndex> {
+        self.here()?.change_membership(expected, members).await
     }
 
     async fn status(&self) -> ServiceResult<ConsensusStatus> {

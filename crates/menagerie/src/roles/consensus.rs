@@ -20,7 +20,12 @@ pub async fn run(args: &ConsensusArgs, recorder: PrometheusHandle) -> Result<()>
     let line = component::introduce("consensus", id, &internal);
     let mut process = Process::new(recorder);
     let thread = RuntimeThread::start("consensus")?;
-    let member = |(id, address): (_, &str)| Member { id, address: address.to_owned(), voter: true };
+    let member = |(id, address): (_, &str)| Member {
+        id,
+        address: address.to_owned(),
+        voter: true,
+        info: String::new(),
+    };
     let members = args.peers.iter().map(member).collect();
     let part = consensus::start(&mut process, &thread, (id, members, data.log())).await?;
     part.hand_over_on_stop(&mut process, &thread);

@@ -63,9 +63,15 @@ fn members(config: &ZooConfig) -> Vec<Member> {
         id: NodeId(server.id),
         address: server.quorum_address(),
         voter: server.votes,
+        info: server.to_string(),
     };
     if config.servers.is_empty() {
-        return vec![Member { id: NodeId(config.my_id), address: "localhost:0".into(), voter: true }];
+        return vec![Member {
+            id: NodeId(config.my_id),
+            address: "localhost:0".into(),
+            voter: true,
+            info: String::new(),
+        }];
     }
     config.servers.iter().map(member).collect()
 }

@@ -30,7 +30,7 @@ pub async fn run(args: &StandaloneArgs, recorder: PrometheusHandle) -> Result<()
     let plan = Plan {
         name: "standalone",
         id: ID,
-        members: vec![Member { id: ID, address: NO_ADDRESS.into(), voter: true }],
+        members: vec![Member { id: ID, address: NO_ADDRESS.into(), voter: true, info: String::new() }],
         log_dir: data.log(),
         tree_dir: data.tree(),
         times: Times { tick_ms: args.tick_time, min_timeout_ms, max_timeout_ms },

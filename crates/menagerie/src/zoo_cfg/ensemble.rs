@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
-use super::server_line::Server;
+use menagerie_types::server::{ROLE_WORDS, Server};
+
+use super::Files;
 use super::source::Source;
-use super::{Files, ROLE_WORDS};
 use crate::error::{Error, Result};
 
 /// As in ZooKeeper, whose session ids carry the server's id in one byte.

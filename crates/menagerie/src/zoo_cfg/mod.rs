@@ -7,7 +7,6 @@ mod ensemble;
 mod keys;
 mod load;
 mod properties;
-mod server_line;
 mod source;
 #[cfg(test)]
 mod tests;
@@ -15,15 +14,13 @@ mod tests;
 use std::path::{Path, PathBuf};
 
 pub use load::load;
-pub use server_line::{Server, authority};
+pub use menagerie_types::server::{Server, authority};
 
 use crate::cli::{FourLetterWords, timeouts_of};
 use crate::error::Result;
 use keys::Fate;
 use source::Source;
 
-/// Words for the role of a server, and whether it votes.
-const ROLE_WORDS: [(&str, bool); 2] = [("participant", true), ("observer", false)];
 /// ZooKeeper's default where the file does not say.
 const TICK_TIME_MS: u32 = 3000;
 const MILLISECONDS_MAX: u32 = 86_400_000;

@@ -65,6 +65,12 @@ impl Consensus for ConsensusClient {
         Ok(LogIndex(response.into_inner().first_index))
     }
 
+    async fn change_membership(&self, expected: LogIndex, members: Vec<Member>) -> ServiceResult<LogIndex> {
+        let members = members.into_iter().map(Into::into).collect();
+        let request = pb::ChangeMembershipRequest { expected_index: expected.0, members };
+        Ok(LogIndex(self.stub.clone().change_membership(request).await?.into_inner().index))
+    }
+
     async fn status(&self) -> ServiceResult<ConsensusStatus> {
         Ok(self.stub.clone().status(pb::StatusRequest {}).await?.into_inner().into())
     }
@@ -112,8 +118,6 @@ impl From<pb::TailResponse> for TailBatch {
 
 impl From<pb::StatusResponse> for ConsensusStatus {
     fn from(s: pb::StatusResponse) -> Self {
-        let members =
-            s.members.into_iter().map(|m| Member { id: NodeId(m.id), address: m.address, voter: m.voter });
         Self {
             id: NodeId(s.id),
             state: s.state,
@@ -122,7 +126,20 @@ impl From<pb::StatusResponse> for ConsensusStatus {
             first_index: LogIndex(s.first_index),
             last_index: LogIndex(s.last_index),
             commit_index: LogIndex(s.commit_index),
-            members: members.collect(),
+            members: s.members.into_iter().map(Into::into).collect(),
+            membership_index: LogIndex(s.membership_index),
         }
+    }
+}
+
+impl From<pb::Member> for Member {
+    fn from(m: pb::Member) -> Self {
+        Self { id: NodeId(m.id), address: m.address, voter: m.voter, info: m.info }
+    }
+}
+
+impl From<Member> for pb::Member {
+    fn from(m: Member) -> Self {
+        Self { id: m.id.0, address: m.address, voter: m.voter, info: m.info }
     }
 }

@@ -6,23 +6,27 @@ use std::time::Duration;
 use async_trait::async_trait;
 use menagerie_types::LogIndex;
 
-use super::{Consensus, ConsensusStatus, Proposals, Tail};
+use super::{Consensus, ConsensusStatus, Member, Proposals, Tail};
 use crate::ServiceResult;
 use crate::stack::Stack;
 
 const DEADLINE: Duration = Duration::from_secs(2);
+/// New members may have to be sent the whole log.
+const CHANGE_DEADLINE: Duration = Duration::from_secs(60);
 
 /// Any [`Consensus`], local or remote, as callers hold it.
 #[derive(Clone)]
 pub struct LayeredConsensus {
     inner: Arc<dyn Consensus>,
     stack: Stack,
+    changes: Stack,
 }
 
 impl LayeredConsensus {
     /// Puts the layers around `inner`.
     pub fn new(inner: Arc<dyn Consensus>) -> Self {
-        Self { inner, stack: Stack::new("consensus", DEADLINE) }
+        let (stack, changes) = (Stack::new("consensus", DEADLINE), Stack::new("consensus", CHANGE_DEADLINE));
+        Self { inner, stack, changes }
     }
 }
 
@@ -62,6 +66,15 @@ impl Consensus for LayeredConsensus {
             async move { inner.truncate(index).await }
         };
         self.stack.idempotent("truncate", run).await
+    }
+
+    async fn change_membership(&self, expected: LogIndex, members: Vec<Member>) -> ServiceResult<LogIndex> {
+        let inner = Arc::clone(&self.inner);
+        let run = move || {
+            let (inner, members) = (Arc::clone(&inner), members.clone());
+            async move { inner.change_membership(expected, members).await }
+        };
+        self.changes.once("change_membership", run).await
     }
 
     async fn status(&self) -> ServiceResult<ConsensusStatus> {

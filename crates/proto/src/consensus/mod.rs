@@ -62,6 +62,8 @@ pub struct Member {
     pub address: String,
     /// False for a learner.
     pub voter: bool,
+    /// What the member says of itself to clients; opaque to the log. Without line breaks.
+    pub info: String,
 }
 
 /// What one member says of itself.
@@ -83,6 +85,8 @@ pub struct ConsensusStatus {
     pub commit_index: LogIndex,
     /// The ensemble.
     pub members: Vec<Member>,
+    /// The entry that made the ensemble what it is.
+    pub membership_index: LogIndex,
 }
 
 /// One member of the replicated log.
@@ -100,6 +104,14 @@ pub trait Consensus: Send + Sync + 'static {
 
     /// Drops the log up to and including `index` on this member; returns what it begins with now.
     async fn truncate(&self, index: LogIndex) -> ServiceResult<LogIndex>;
+
+    /// Replaces the ensemble by `members` and returns the index at which it then stands. Leader only.
+    ///
+    /// New members are brought up to date first ([`ServiceError::NotInSync`] when that fails); from then on majorities
+    /// of the old and of the new voters decide together until the new ones decide alone (Raft section 6).
+    /// [`ServiceError::InProgress`] unless the ensemble stands at `expected`, or `expected` is 0. After any other error
+    /// the change may have been made in part; asking for the same members again completes it.
+    async fn change_membership(&self, expected: LogIndex, members: Vec<Member>) -> ServiceResult<LogIndex>;
 
     /// What this member says of itself.
     async fn status(&self) -> ServiceResult<ConsensusStatus>;

@@ -69,8 +69,6 @@ impl<C: Consensus> Service for ConsensusServer<C> {
 
     async fn status(&self, _: Request<pb::StatusRequest>) -> Result<Response<pb::StatusResponse>, Status> {
         let s = self.inner.status().await?;
-        let members =
-            s.members.into_iter().map(|m| pb::Member { id: m.id.0, address: m.address, voter: m.voter });
         Ok(Response::new(pb::StatusResponse {
             id: s.id.0,
             state: s.state,
@@ -79,8 +77,19 @@ impl<C: Consensus> Service for ConsensusServer<C> {
             first_index: s.first_index.0,
             last_index: s.last_index.0,
             commit_index: s.commit_index.0,
-            members: members.collect(),
+            members: s.members.into_iter().map(Into::into).collect(),
+            membership_index: s.membership_index.0,
         }))
+    }
+
+    async fn change_membership(
+        &self,
+        request: Request<pb::ChangeMembershipRequest>,
+    ) -> Result<Response<pb::ChangeMembershipResponse>, Status> {
+        let request = request.into_inner();
+        let members = request.members.into_iter().map(Into::into).collect();
+        let index = self.inner.change_membership(LogIndex(request.expected_index), members).await?;
+        Ok(Response::new(pb::ChangeMembershipResponse { index: index.0 }))
     }
 }
 

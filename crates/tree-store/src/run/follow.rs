@@ -93,7 +93,7 @@ async fn nearer(context: &Context, at: usize) -> usize {
     loop {
         tokio::time::sleep(NEAREST_INTERVAL).await;
         let nearest = context.ensemble.nearest().await;
-        if nearest != at % context.ensemble.members().count() {
+        if nearest != at % context.ensemble.members().len() {
             return nearest;
         }
     }
@@ -151,7 +151,8 @@ impl<'a> Applier<'a> {
 /// off.
 async fn others_are_further(context: &Context) -> bool {
     let applied = context.replica.state.read().index();
-    let ask = context.ensemble.members().map(|(_, member)| member.status());
+    let members = context.ensemble.members();
+    let ask = members.iter().map(|(_, member)| member.status());
     let further = |status: &_| matches!(status, Ok(s) if further(s, applied));
     let behind = join_all(ask).await.iter().any(further);
     if behind {

@@ -64,8 +64,8 @@ async fn truncate(context: &Context, truncated: &mut LogIndex) {
         return;
     }
     *truncated = target;
-    let calls =
-        context.ensemble.members().map(|(id, member)| async move { (id, member.truncate(target).await) });
+    let members = context.ensemble.members();
+    let calls = members.iter().map(|(id, member)| async move { (*id, member.truncate(target).await) });
     for (member, result) in join_all(calls).await {
         match result {
             Ok(first) => debug!(%member, %first, "log truncated"),

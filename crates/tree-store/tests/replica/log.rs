@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures::{StreamExt, stream};
 use menagerie_link::Ensemble;
-use menagerie_proto::consensus::{Consensus, ConsensusStatus, LogEntry, Proposals, Tail, TailBatch};
+use menagerie_proto::consensus::{self, Consensus, ConsensusStatus, LogEntry, Proposals, Tail, TailBatch};
 use menagerie_proto::{ServiceError, ServiceResult};
 use menagerie_types::{LogIndex, NodeId};
 use parking_lot::Mutex;
@@ -108,6 +108,14 @@ impl Consensus for Member {
     async fn truncate(&self, index: LogIndex) -> ServiceResult<LogIndex> {
         self.0.truncate(index);
         Ok(self.0.first())
+    }
+
+    async fn change_membership(
+        &self,
+        _expected: LogIndex,
+        _members: Vec<consensus::Member>,
+    ) -> ServiceResult<LogIndex> {
+        Err(ServiceError::Invalid("this log has no members".into()))
     }
 
     async fn status(&self) -> ServiceResult<ConsensusStatus> {

@@ -1,6 +1,12 @@
-//! `server.N=host:quorumPort:electionPort[:role][;[clientHost:]clientPort[;...]]`.
+//! `server.N=host:quorumPort:electionPort[:role][;[clientHost:]clientPort[;...]]`: a line of zoo.cfg, of a
+//! reconfiguration, and of `/zookeeper/config`.
 
-use super::ROLE_WORDS;
+use std::fmt;
+
+/// Words for the role of a server, and whether it votes.
+pub const ROLE_WORDS: [(&str, bool); 2] = [("participant", true), ("observer", false)];
+/// Any interface, as ZooKeeper writes it.
+const ANY_ADDRESS: &str = "0.0.0.0";
 
 /// One `server.N` line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,6 +17,8 @@ pub struct Server {
     pub host: String,
     /// Where members talk to one another.
     pub quorum_port: u16,
+    /// Where ZooKeeper's elections are held; not used here, but part of the line.
+    pub election_port: u16,
     /// False for an observer.
     pub votes: bool,
     /// What stands behind the semicolon: where clients connect.
@@ -48,12 +56,27 @@ impl Server {
         let (_, votes) =
             role.ok_or_else(|| format!("role `{}` is neither participant nor observer", fields[2]))?;
         let client = client.map(ClientPort::parse).transpose()?;
-        Ok(Self { id, host, quorum_port, votes: *votes, client })
+        Ok(Self { id, host, quorum_port, election_port, votes: *votes, client })
     }
 
     /// `host:port` of the quorum port, as an authority.
     pub fn quorum_address(&self) -> String {
         authority(&self.host, self.quorum_port)
+    }
+}
+
+/// The line as ZooKeeper writes it into `/zookeeper/config`.
+impl fmt::Display for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let role = if self.votes { ROLE_WORDS[0].0 } else { ROLE_WORDS[1].0 };
+        let (quorum, election) = (self.quorum_address(), self.election_port);
+        write!(f, "server.{}={quorum}:{election}:{role}", self.id)?;
+        match &self.client {
+            Some(client) => {
+                write!(f, ";{}", authority(client.host.as_deref().unwrap_or(ANY_ADDRESS), client.port))
+            }
+            None => Ok(()),
+        }
     }
 }
 
@@ -99,7 +122,14 @@ mod tests {
 
     #[test]
     fn all_forms_of_a_server_line_are_understood() {
-        let plain = Server { id: 1, host: "zoo1".into(), quorum_port: 2888, votes: true, client: None };
+        let plain = Server {
+            id: 1,
+            host: "zoo1".into(),
+            quorum_port: 2888,
+            election_port: 3888,
+            votes: true,
+            client: None,
+        };
         assert_eq!(Server::parse(1, "zoo1:2888:3888"), Ok(plain.clone()));
         assert_eq!(Server::parse(1, " zoo1:2888:3888:participant"), Ok(plain.clone()));
         assert_eq!(Server::parse(1, "zoo1:2888:3888|zoo9:1:2"), Ok(plain.clone()));
@@ -118,6 +148,17 @@ mod tests {
             (v6.quorum_address().as_str(), v6.client.and_then(|c| c.host)),
             ("[::1]:2888", Some("::".into()))
         );
+    }
+
+    #[test]
+    fn lines_are_written_as_zookeeper_writes_them() {
+        for (given, written) in [
+            ("zoo1:2888:3888", "server.7=zoo1:2888:3888:participant"),
+            ("zoo1:2888:3888:observer;2181", "server.7=zoo1:2888:3888:observer;0.0.0.0:2181"),
+            ("[::1]:2888:3888;[::1]:2181", "server.7=[::1]:2888:3888:participant;[::1]:2181"),
+        ] {
+            assert_eq!(Server::parse(7, given).map(|server| server.to_string()), Ok(written.to_owned()));
+        }
     }
 
     #[test]
