@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 use futures::StreamExt;
 use menagerie_types::command::Command;
 use menagerie_types::{LogIndex, NodeId, WatchKinds, Zxid};
@@ -50,7 +50,7 @@ impl TreeStore for TreeStoreClient {
         let queue = Arc::new(LinkQueue::default());
         // The first response says that the link stands; errors of the hello come in its place.
         match responses.message().await? {
-            Some(response) => deliver(&queue, &response.items)?,
+            Some(response) => deliver(&queue, &response)?,
             None => return Err(ServiceError::Unavailable("link ended before it began".into())),
         }
         tokio::spawn(receive(responses, Arc::clone(&queue)));
@@ -85,7 +85,7 @@ async fn receive(mut responses: Streaming<pb::LinkResponse>, queue: Arc<LinkQueu
     let end = loop {
         match responses.message().await {
             Ok(Some(response)) => {
-                if let Err(error) = deliver(&queue, &response.items) {
+                if let Err(error) = deliver(&queue, &response) {
                     break error;
                 }
                 queue.wake();
@@ -97,8 +97,12 @@ async fn receive(mut responses: Streaming<pb::LinkResponse>, queue: Arc<LinkQueu
     queue.close(end);
 }
 
-fn deliver(queue: &LinkQueue, items: &Bytes) -> ServiceResult<()> {
-    wire::read_items(items, |item| queue.push(item))
+fn deliver(queue: &LinkQueue, response: &pb::LinkResponse) -> ServiceResult<()> {
+    wire::read_items(&response.items, |item| queue.stage(item))?;
+    if !response.more {
+        queue.commit();
+    }
+    Ok(())
 }
 
 /// A link whose replica is behind a socket: every read is queued.

@@ -14,6 +14,9 @@ use crate::ServiceError;
 const BYTES_MAX: usize = 256 * 1024 * 1024;
 
 /// Items delivered and not yet taken. One side pushes (under its own lock, in log order), one takes.
+///
+/// What belongs together is staged item by item and can be taken only as a whole: all that one log entry does. So a
+/// receiver that has seen anything of a transaction has seen all of it, and can say so when it links again.
 #[derive(Debug, Default)]
 pub struct LinkQueue {
     inner: Mutex<Inner>,
@@ -25,26 +28,40 @@ pub struct LinkQueue {
 #[derive(Debug, Default)]
 struct Inner {
     items: VecDeque<LinkItem>,
+    /// How many of them may be taken; the others are staged.
+    complete: usize,
     bytes: usize,
     closed: Option<ServiceError>,
 }
 
 impl LinkQueue {
-    /// Adds one item. Wakes the taker at [`Self::wake`] only, so that a batch costs one wake-up.
+    /// Adds one item, complete in itself. Wakes the taker at [`Self::wake`] only, so that a batch costs one wake-up.
     /// Nothing is added to a closed queue; overflowing closes it.
     pub fn push(&self, item: LinkItem) {
         let mut inner = self.inner.lock();
-        if inner.closed.is_some() {
-            return;
-        }
-        inner.bytes += weight(&item);
-        inner.items.push_back(item);
-        if inner.bytes > BYTES_MAX {
-            inner.items.clear();
-            inner.bytes = 0;
-            inner.closed = Some(ServiceError::Overloaded("link receiver fell too far behind".into()));
+        let at = inner.complete;
+        if inner.add(at, item) {
+            inner.complete += 1;
         }
         self.pending.store(true, Ordering::Release);
+    }
+
+    /// Adds one item that cannot be taken before [`Self::commit`]; otherwise as [`Self::push`].
+    pub fn stage(&self, item: LinkItem) {
+        let mut inner = self.inner.lock();
+        let at = inner.items.len();
+        if !inner.add(at, item) {
+            self.pending.store(true, Ordering::Release);
+        }
+    }
+
+    /// What was staged can be taken.
+    pub fn commit(&self) {
+        let mut inner = self.inner.lock();
+        inner.complete = inner.items.len();
+        if inner.complete > 0 {
+            self.pending.store(true, Ordering::Release);
+        }
     }
 
     /// Wakes the taker if there is anything to take.
@@ -59,9 +76,13 @@ impl LinkQueue {
         self.pending.load(Ordering::Acquire)
     }
 
-    /// Ends the link; what is queued can still be taken.
+    /// Ends the link; what is complete can still be taken.
     pub fn close(&self, error: ServiceError) {
-        self.inner.lock().closed.get_or_insert(error);
+        let mut inner = self.inner.lock();
+        let complete = inner.complete;
+        inner.items.truncate(complete);
+        inner.closed.get_or_insert(error);
+        drop(inner);
         self.pending.store(true, Ordering::Release);
         self.ready.notify_one();
     }
@@ -71,12 +92,13 @@ impl LinkQueue {
         self.inner.lock().closed.is_some()
     }
 
-    /// Moves all items into `out`. An error once everything is taken and the link has ended.
+    /// Moves all complete items into `out`. An error once everything is taken and the link has ended.
     pub fn take(&self, out: &mut Vec<LinkItem>) -> Result<(), ServiceError> {
         let mut inner = self.inner.lock();
-        inner.bytes = 0;
-        let empty = inner.items.is_empty();
-        out.extend(inner.items.drain(..));
+        let count = std::mem::take(&mut inner.complete);
+        let empty = count == 0;
+        out.extend(inner.items.drain(..count));
+        inner.bytes = inner.items.iter().map(weight).sum();
         match (&inner.closed, empty) {
             (Some(error), true) => Err(error.clone()),
             (Some(_), false) => Ok(()),
@@ -92,6 +114,24 @@ impl LinkQueue {
         while !self.has_pending() {
             self.ready.notified().await;
         }
+    }
+}
+
+impl Inner {
+    /// False if the queue is closed, perhaps by this.
+    fn add(&mut self, at: usize, item: LinkItem) -> bool {
+        if self.closed.is_some() {
+            return false;
+        }
+        self.bytes += weight(&item);
+        self.items.insert(at, item);
+        if self.bytes > BYTES_MAX {
+            self.items.clear();
+            self.complete = 0;
+            self.bytes = 0;
+            self.closed = Some(ServiceError::Overloaded("link receiver fell too far behind".into()));
+        }
+        self.closed.is_none()
     }
 }
 
@@ -124,6 +164,33 @@ mod tests {
         assert_eq!(queue.take(&mut out), Ok(()));
         assert_eq!(out, [item(1), item(2)]);
         assert_eq!(queue.take(&mut out), Err(ServiceError::Deadline));
+    }
+
+    #[test]
+    fn what_is_staged_comes_out_as_a_whole() {
+        let queue = LinkQueue::default();
+        let item = |n| LinkItem::Applied { index: LogIndex(n), zxid: Zxid(n as i64) };
+        let take = || {
+            let mut out = Vec::new();
+            queue.take(&mut out).map(|()| out)
+        };
+        queue.stage(item(2));
+        assert!(!queue.has_pending());
+        assert_eq!(take(), Ok(vec![]));
+        queue.push(item(1));
+        queue.stage(item(3));
+        assert!(queue.has_pending());
+        assert_eq!(take(), Ok(vec![item(1)]));
+        queue.commit();
+        assert!(queue.has_pending());
+        assert_eq!(take(), Ok(vec![item(2), item(3)]));
+        queue.commit();
+        assert!(!queue.has_pending());
+        queue.push(item(4));
+        queue.stage(item(5));
+        queue.close(ServiceError::Deadline);
+        assert_eq!(take(), Ok(vec![item(4)]));
+        assert_eq!(take(), Err(ServiceError::Deadline));
     }
 
     #[test]

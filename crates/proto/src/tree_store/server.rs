@@ -105,11 +105,12 @@ async fn serve_link<S: TreeStore>(
             {
                 wire::put_item(&mut out, &item);
             }
-            let message = pb::LinkResponse { items: out.split().freeze() };
+            let more = left.peek().is_some();
+            let message = pb::LinkResponse { items: out.split().freeze(), more };
             if responses.send(Ok(message)).await.is_err() {
                 return Ok(());
             }
-            if left.peek().is_none() {
+            if !more {
                 break;
             }
         }
@@ -151,7 +152,7 @@ async fn answer(
             LinkRequest::AwaitApplied(index) => link.await_applied(index),
         }
         if out.len() >= MESSAGE_BYTES {
-            let message = pb::LinkResponse { items: out.split().freeze() };
+            let message = pb::LinkResponse { items: out.split().freeze(), more: false };
             if responses.send(Ok(message)).await.is_err() {
                 return Ok(false);
             }
