@@ -5,10 +5,13 @@ use menagerie_jute::{AclList, AclRef, write};
 use menagerie_types::command::identities;
 
 use super::ip;
+use crate::sasl::ANY_USER_SCHEME;
 
-/// True if the list gives the caller one of the `wanted` permissions.
+/// True if the list gives the caller one of the `wanted` permissions. An empty list lets everybody in.
+///
+/// `auth` holds the caller's identities as a command carries them, without those of schemes that have no provider.
 pub fn permits(list: &AclList<'_>, auth: &[u8], wanted: i32) -> bool {
-    if identities(auth).any(|(scheme, _)| scheme == "super") {
+    if list.is_empty() || identities(auth).any(|(scheme, _)| scheme == "super") {
         return true;
     }
     list.iter().flatten().filter(|entry| entry.perms & wanted != 0).any(|entry| names_caller(&entry, auth))
@@ -19,6 +22,12 @@ fn names_caller(entry: &AclRef<'_>, auth: &[u8]) -> bool {
     match scheme {
         "world" => id == "anyone",
         "ip" => identities(auth).any(|(s, address)| s == "ip" && ip::matches(id, address)),
+        // The name `super` opens every `sasl` entry, but no other.
+        "sasl" => identities(auth).any(|(s, i)| match s {
+            "sasl" => i == id || i == "super",
+            ANY_USER_SCHEME => i == id,
+            _ => false,
+        }),
         _ => identities(auth).any(|(s, i)| s == scheme && i == id),
     }
 }
@@ -38,4 +47,60 @@ pub fn masked(list: &AclList<'_>) -> BytesMut {
         }
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use menagerie_jute::Reader;
+    use menagerie_types::command::encode_identities;
+    use menagerie_types::{Acl, Identity, perms};
+
+    use super::*;
+
+    fn lets(acl: &[(i32, &str, &str)], caller: &[(&str, &str)], wanted: i32) -> bool {
+        let entry =
+            |&(perms, scheme, id): &(i32, &str, &str)| Acl { perms, identity: Identity::new(scheme, id) };
+        let acl: Vec<_> = acl.iter().map(entry).collect();
+        let mut encoded = BytesMut::new();
+        write::acl_vec(&mut encoded, &acl);
+        let list = AclList::decode(&mut Reader::new(&encoded)).expect("just encoded").expect("not null");
+        let caller: Vec<_> = caller.iter().map(|(scheme, id)| Identity::new(*scheme, *id)).collect();
+        permits(&list, &encode_identities(&caller), wanted)
+    }
+
+    #[test]
+    fn entries_are_ored_and_super_users_are_not_asked() {
+        let acl = [(perms::READ, "world", "anyone"), (perms::WRITE, "digest", "u:h")];
+        assert!(lets(&acl, &[], perms::READ));
+        assert!(!lets(&acl, &[("digest", "u:x"), ("x509", "u:h")], perms::WRITE));
+        assert!(lets(&acl, &[("digest", "u:x"), ("digest", "u:h")], perms::WRITE));
+        assert!(lets(&acl, &[("digest", "u:h")], perms::READ | perms::ADMIN));
+        assert!(!lets(&acl, &[("digest", "u:h")], perms::ADMIN));
+        assert!(lets(&acl, &[("super", "CN=a")], perms::ADMIN));
+        assert!(lets(&[], &[], perms::ADMIN));
+    }
+
+    #[test]
+    fn sasl_entries_know_a_super_and_whoever_logged_in() {
+        let acl = [(perms::READ, "sasl", "bob")];
+        assert!(lets(&acl, &[("sasl", "bob")], perms::READ));
+        assert!(lets(&acl, &[("sasl", "super")], perms::READ));
+        assert!(!lets(&acl, &[("sasl", "alice")], perms::READ));
+        assert!(!lets(&acl, &[("digest", "super")], perms::READ));
+        assert!(lets(&acl, &[("sasl", "alice"), (ANY_USER_SCHEME, "bob")], perms::READ));
+        assert!(!lets(&[(perms::READ, "digest", "bob")], &[(ANY_USER_SCHEME, "bob")], perms::READ));
+    }
+
+    #[test]
+    fn hashes_of_digests_are_hidden() {
+        let acl = [
+            Acl { perms: 1, identity: Identity::new("digest", "u:h") },
+            Acl { perms: 2, identity: Identity::new("sasl", "a:b") },
+        ];
+        let mut encoded = BytesMut::new();
+        write::acl_vec(&mut encoded, &acl);
+        let list = AclList::decode(&mut Reader::new(&encoded)).expect("just encoded").expect("not null");
+        let shown = Reader::new(&masked(&list)).acl_vec().expect("encoded").expect("not null");
+        assert_eq!(shown, [Acl { perms: 1, identity: Identity::new("digest", "u:x") }, acl[1].clone()]);
+    }
 }

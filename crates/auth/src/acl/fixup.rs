@@ -9,6 +9,8 @@ use menagerie_types::ErrorCode;
 use menagerie_types::command::identities;
 
 use super::ip;
+use crate::sasl::Principal;
+use crate::x509;
 
 /// `auth` entries multiply by the caller's identities; no list that a frame can carry comes near this.
 const EXPANDED_LEN_MAX: usize = 1 << 20;
@@ -88,18 +90,24 @@ pub fn fixup<'a>(
     let mut count = 0;
     for entry in list.iter() {
         let entry = entry.map_err(|_| ErrorCode::InvalidAcl)?;
-        let (Some(scheme), Some(id)) = (entry.scheme, entry.id) else { return Err(ErrorCode::InvalidAcl) };
-        if !seen.insert((entry.perms, scheme, id)) {
+        let scheme = entry.scheme.ok_or(ErrorCode::InvalidAcl)?;
+        if !seen.insert((entry.perms, scheme, entry.id)) {
             continue;
         }
         if scheme == "auth" {
             count += expand(&entry, auth, schemes, &mut raw)?;
-        } else if is_valid(scheme, id, schemes) {
-            put(&mut raw, entry.perms, scheme, id);
-            count += 1;
+            continue;
+        }
+        let id = entry.id.ok_or(if exists(scheme, schemes) {
+            ErrorCode::MarshallingError
         } else {
+            ErrorCode::InvalidAcl
+        })?;
+        if !is_valid(scheme, id, schemes) {
             return Err(ErrorCode::InvalidAcl);
         }
+        put(&mut raw, entry.perms, scheme, id);
+        count += 1;
     }
     Ok(FixedAcl { raw: Cow::Owned(raw.to_vec()), count })
 }
@@ -122,18 +130,22 @@ fn put(raw: &mut BytesMut, perms: i32, scheme: &str, id: &str) {
     write::string(raw, Some(id));
 }
 
+/// May entries name this scheme?
+fn exists(scheme: &str, schemes: Schemes) -> bool {
+    matches!(scheme, "world" | "ip") || schemes.authenticates(scheme)
+}
+
 fn is_valid(scheme: &str, id: &str, schemes: Schemes) -> bool {
-    match scheme {
-        "world" => id == "anyone",
-        // Java's split drops trailing empty parts, and two must be left.
-        "digest" if schemes.digest => {
-            let id = id.trim_end_matches(':');
-            id.split(':').count() == 2
+    exists(scheme, schemes)
+        && match scheme {
+            "world" => id == "anyone",
+            // Java's split drops trailing empty parts, and two must be left.
+            "digest" => id.trim_end_matches(':').split(':').count() == 2,
+            "ip" => ip::is_valid(id),
+            "sasl" => Principal::parse(id).is_some(),
+            "x509" => x509::is_name(id),
+            _ => false,
         }
-        "ip" => ip::is_valid(id),
-        "sasl" | "x509" => schemes.authenticates(scheme) && !id.is_empty(),
-        _ => false,
-    }
 }
 
 #[cfg(test)]
@@ -182,11 +194,14 @@ mod tests {
             ("digest", "a:b:c"),
             ("ip", "x"),
             ("super", ""),
-            ("sasl", ""),
+            ("sasl", "a@b@c"),
+            ("x509", "nobody"),
         ] {
             assert_eq!(fixed(&[acl(1, scheme, id)], &[]), Err(ErrorCode::InvalidAcl), "{scheme}:{id}");
         }
-        for (scheme, id) in [("digest", ":b"), ("digest", "a:b::"), ("ip", "::1/64"), ("x509", "CN=a")] {
+        for (scheme, id) in
+            [("digest", ":b"), ("digest", "a:b::"), ("ip", "::1/64"), ("x509", "CN=a"), ("sasl", "a/b@C")]
+        {
             assert!(fixed(&[acl(1, scheme, id)], &[]).is_ok(), "{scheme}:{id}");
         }
         assert_eq!(fixed(&[], &[]), Err(ErrorCode::InvalidAcl));
