@@ -46,6 +46,8 @@ pub struct Connecting {
     pub last_zxid_seen: Zxid,
     /// Echoed in kind: absent when absent.
     pub read_only: Option<bool>,
+    /// A new session was asked for.
+    pub is_new: bool,
 }
 
 /// Who is at the other end.

@@ -69,7 +69,7 @@ pub struct PendingSync {
 #[derive(Debug)]
 pub enum SyncTarget {
     /// A connection; xid and path of the reply.
-    Conn(ConnToken, i32, Box<str>),
+    Conn(ConnToken, i32, Option<Box<str>>),
     /// A linearizable read of the gRPC API.
     Api(oneshot::Sender<()>),
 }

@@ -8,6 +8,7 @@ mod conn;
 mod core;
 mod identities;
 mod items;
+mod local;
 mod reads;
 mod requests;
 mod sessions;

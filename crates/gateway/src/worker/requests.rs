@@ -4,21 +4,19 @@
 use bytes::{Buf, BytesMut};
 use menagerie_jute::four_letter::FourLetterWord;
 use menagerie_jute::frame::{self, PREFIX_LEN};
-use menagerie_jute::{
-    PathRequest, Reader, RequestHeader, begin_reply, end_reply, error_reply, four_letter, write,
-};
+use menagerie_jute::{Reader, RequestHeader, error_reply, four_letter};
 use menagerie_proto::session_tracker::Attempt;
 use menagerie_types::command::Command;
-use menagerie_types::{ErrorCode, OpCode, Zxid};
+use menagerie_types::{ErrorCode, OpCode, SessionId, Zxid};
 use tracing::debug;
 
 use super::conn::{Conn, ConnToken, Connecting, OUTPUT_SOFT_MAX, Phase, READS_MAX, WRITES_MAX};
-use super::core::{Core, PendingSync, SyncTarget, Target};
+use super::core::{Core, Target};
 use super::reads::Asked;
 use super::sessions::EstablishTarget;
 
 /// What became of a request.
-enum Taken {
+pub enum Taken {
     /// It is on its way, or answered.
     Yes,
     /// It must wait for something; it stays in the input.
@@ -118,6 +116,7 @@ impl Core {
         conn.phase = Phase::Connecting(Connecting {
             last_zxid_seen: request.last_zxid_seen,
             read_only: request.read_only,
+            is_new: request.session_id == SessionId::NONE,
         });
         self.stats.received(1);
         self.establish(EstablishTarget::Conn(conn.token), attempt);
@@ -132,9 +131,12 @@ impl Core {
         let body = &frame[RequestHeader::LEN..];
         conn.touched = true;
         let taken = match OpCode::from_code(header.op) {
-            Some(OpCode::Ping) => self.ping(conn, header.xid),
+            Some(OpCode::Ping) => self.ping(conn),
             Some(OpCode::Sync) => self.sync(conn, header.xid, body),
             Some(OpCode::Auth) => self.auth(conn, header.xid),
+            Some(op @ (OpCode::CheckWatches | OpCode::RemoveWatches)) => {
+                self.watch_request(conn, op, header.xid, body)
+            }
             Some(op) if is_client_write(op) => self.write(conn, op, header.xid, body),
             Some(op) if is_client_read(op) => self.read(conn, op, header.xid, body),
             _ => self.unknown(conn, header),
@@ -182,40 +184,6 @@ impl Core {
         }
     }
 
-    fn ping(&mut self, conn: &mut Conn, xid: i32) -> Taken {
-        if !conn.is_idle() {
-            return Taken::Wait;
-        }
-        if !self.is_confirmed(conn) {
-            // The client may lose its session before long: it must learn that in time to move.
-            conn.kill();
-            return Taken::Yes;
-        }
-        let mark = begin_reply(&mut conn.output, xid, self.zxid, 0);
-        end_reply(&mut conn.output, mark);
-        self.mark_dirty(conn);
-        Taken::Yes
-    }
-
-    fn sync(&mut self, conn: &mut Conn, xid: i32, body: &[u8]) -> Taken {
-        if !conn.is_idle() {
-            return Taken::Wait;
-        }
-        match PathRequest::decode(&mut Reader::new(body)) {
-            Ok(request) => {
-                conn.exclusive = true;
-                let target = SyncTarget::Conn(conn.token, xid, request.path.into());
-                self.syncs.push(PendingSync { target, index: None });
-                self.signals.sync.notify_one();
-            }
-            Err(_) => {
-                error_reply(&mut conn.output, xid, self.zxid, ErrorCode::MarshallingError);
-                self.mark_dirty(conn);
-            }
-        }
-        Taken::Yes
-    }
-
     /// No scheme can be presented yet: the connection's address is its only identity.
     fn auth(&mut self, conn: &mut Conn, xid: i32) -> Taken {
         if !conn.is_idle() {
@@ -225,43 +193,6 @@ impl Core {
         self.mark_dirty(conn);
         conn.drain();
         Taken::Yes
-    }
-
-    /// ZooKeeper answers an operation it does not know with zxid -1 and closes the connection; the session stays.
-    fn unknown(&mut self, conn: &mut Conn, header: RequestHeader) -> Taken {
-        if !conn.is_idle() {
-            return Taken::Wait;
-        }
-        debug!(session = %conn.session, op = header.op, "closing a connection that asked for an unknown operation");
-        error_reply(&mut conn.output, header.xid, Zxid(-1), ErrorCode::Unimplemented);
-        self.mark_dirty(conn);
-        conn.drain();
-        Taken::Yes
-    }
-
-    /// Tells everyone whose sync is covered by what the replica has applied.
-    pub fn synced_up_to(&mut self, applied: menagerie_types::LogIndex) {
-        let (done, waiting): (Vec<_>, Vec<_>) = std::mem::take(&mut self.syncs)
-            .into_iter()
-            .partition(|sync| sync.index.is_some_and(|index| index <= applied));
-        self.syncs = waiting;
-        for sync in done {
-            match sync.target {
-                SyncTarget::Conn(token, xid, path) => {
-                    self.with_conn(token, |core, conn| {
-                        conn.exclusive = false;
-                        let mark = begin_reply(&mut conn.output, xid, core.zxid, 0);
-                        write::string(&mut conn.output, Some(&path));
-                        end_reply(&mut conn.output, mark);
-                        core.mark_dirty(conn);
-                        core.mark_ready(conn);
-                    });
-                }
-                SyncTarget::Api(done) => {
-                    let _ = done.send(());
-                }
-            }
-        }
     }
 }
 
@@ -295,6 +226,8 @@ pub fn is_client_read(op: OpCode) -> bool {
             | GetChildren2
             | MultiRead
             | SetWatches
+            | SetWatches2
+            | AddWatch
             | GetEphemerals
             | GetAllChildrenNumber
     )

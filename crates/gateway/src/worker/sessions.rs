@@ -128,7 +128,9 @@ impl Core {
                 session = %established.session, client_zxid = %connecting.last_zxid_seen, zxid = %established.zxid,
                 "refusing a client that has seen a later zxid than this ensemble's"
             );
-            return conn.kill();
+            let is_new = connecting.is_new;
+            conn.kill();
+            return self.discard(established.session, is_new);
         }
         ConnectResponse {
             protocol_version: 0,

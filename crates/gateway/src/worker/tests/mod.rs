@@ -2,14 +2,15 @@
 
 mod sessions;
 mod watchers;
+mod watches;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use menagerie_jute::{
-    ConnectRequest, PathWatchRequest, Reader, ReplyHeader, RequestHeader, begin_reply, end_reply, frame,
-    notification, write,
+    AddWatchRequest, ConnectRequest, PathWatchRequest, Reader, ReplyHeader, RequestHeader, begin_reply,
+    end_reply, frame, notification, write,
 };
 use menagerie_link::{Ensemble, Proposer};
 use menagerie_proto::ServiceResult;
@@ -84,6 +85,11 @@ impl StoreLink for FakeLink {
             return ReadOutcome::Queued;
         }
         reply(out, read.xid, 5, 0);
+        if read.op == OpCode::AddWatch {
+            let request = AddWatchRequest::decode(&mut Reader::new(read.body)).expect("a path");
+            let kind = [WatchKind::Persistent, WatchKind::PersistentRecursive][request.mode as usize];
+            return ReadOutcome::Answered(vec![(kind, request.path.into())]);
+        }
         let request = PathWatchRequest::decode(&mut Reader::new(read.body)).expect("a path");
         let watches = if request.watch { vec![(WatchKind::Data, request.path.into())] } else { Vec::new() };
         ReadOutcome::Answered(watches)
@@ -285,36 +291,6 @@ fn results_delivered_twice_are_answered_once() {
     bench.results(1, &[(1, 0)]);
     bench.results(1, &[(1, 0), (2, 0)]);
     assert_eq!(bench.replies(), [(1, 0), (2, 0)]);
-}
-
-#[test]
-fn a_watch_fires_once_and_before_what_follows() {
-    let mut bench = Bench::new(true);
-    bench.feed(&request(OpCode::GetData.code(), 1, true));
-    assert_eq!(bench.replies(), [(1, 0)]);
-    bench.request(OpCode::SetData, 2);
-    let event = || LinkItem::Event {
-        zxid: Zxid(10),
-        event: EventType::NodeDataChanged,
-        path: "/a".into(),
-        acl: None,
-    };
-    bench.core.deliver(event());
-    bench.core.deliver(event());
-    bench.results(1, &[(2, 0)]);
-    let output = bench.output();
-    let mut expected = BytesMut::new();
-    notification(&mut expected, 10, EventType::NodeDataChanged, "/a");
-    reply(&mut expected, 2, 10, 0);
-    assert_eq!(output, expected);
-}
-
-#[test]
-fn a_watch_of_a_connection_that_went_is_taken_back() {
-    let mut bench = Bench::new(true);
-    bench.feed(&request(OpCode::GetData.code(), 1, true));
-    bench.core.disconnect(bench.conn);
-    assert_eq!(*bench.replica.unwatched.lock(), [("/a".to_owned(), WatchKinds(WatchKind::Data as u8))]);
 }
 
 #[test]

@@ -70,7 +70,8 @@ fn a_session_that_moves_within_the_worker_is_served_whichever_news_comes_first()
         let old = bench.conn;
         bench.core.establishing_settled();
         bench.conn = accept(&mut bench.core);
-        bench.conn().phase = Phase::Connecting(Connecting { last_zxid_seen: Zxid(0), read_only: None });
+        bench.conn().phase =
+            Phase::Connecting(Connecting { last_zxid_seen: Zxid(0), read_only: None, is_new: false });
         let info = SessionInfo { session: SESSION, timeout_ms: 30_000, password: [1; 16], owner: ME };
         let event = LinkItem::Session(SessionEvent::Attached(info));
         let target = EstablishTarget::Conn(bench.conn);
@@ -142,6 +143,7 @@ fn a_client_from_the_future_is_refused() {
     let established = Established { session, password: [1; 16], timeout_ms: 4000, zxid: Zxid(2) };
     bench.core.granted(target, true, Some(established));
     assert!(bench.conn().dead && bench.output().is_empty());
+    assert_eq!(bench.core.outstanding.len(), 1, "the session that was made for it is closed");
 }
 
 #[test]
