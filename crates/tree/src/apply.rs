@@ -1,6 +1,7 @@
 //! Entries, chunks and commands: what is new, who may, and the reply.
 
 mod internal;
+mod reconfig;
 
 use bytes::Bytes;
 use menagerie_jute::{
@@ -148,6 +149,7 @@ impl State {
                 Ok(())
             }
             OpCode::Multi => self.multi(txn, command, effects),
+            OpCode::Reconfig => self.begin_reconfig(txn, command, effects),
             OpCode::CloseSession if command.session == SessionId::NONE => Err(ErrorCode::SessionExpired),
             OpCode::CloseSession => {
                 self.end_session(txn, command.session, false, effects);

@@ -22,6 +22,8 @@ pub struct State {
     pub(crate) incarnations: Incarnations,
     pub(crate) lease: LeaseState,
     pub(crate) replicas: BTreeMap<NodeId, LogIndex>,
+    /// The entry that made the ensemble which `/zookeeper/config` shows; 0 for none yet.
+    pub(crate) ensemble: LogIndex,
     pub(crate) rows: RowChanges,
 }
 
@@ -52,6 +54,7 @@ impl State {
             incarnations: Incarnations::default(),
             lease: LeaseState::default(),
             replicas: BTreeMap::new(),
+            ensemble: LogIndex(0),
             rows: RowChanges::default(),
         }
     }
@@ -73,8 +76,14 @@ impl State {
 
     /// A sum over all znodes and rows; equal on all replicas that have applied the same commands.
     pub fn digest(&self) -> u64 {
-        let parts =
-            [self.tree.digest(), self.sessions.digest(), self.incarnations.digest(), self.lease.digest()];
+        let parts = [
+            self.tree.digest(),
+            self.sessions.digest(),
+            self.incarnations.digest(),
+            self.lease.digest(),
+            // Nothing until there is one: so it was before there were any.
+            if self.ensemble.0 == 0 { 0 } else { row_hash(b'c', &[self.ensemble.0]) },
+        ];
         let replicas = self.replicas.iter().map(|(id, checkpoint)| row_hash(b'r', &[id.0, checkpoint.0]));
         parts.into_iter().chain(replicas).fold(0, u64::wrapping_add)
     }
@@ -117,6 +126,11 @@ impl State {
     /// Number of the last command applied of an incarnation; `None` if it is unknown (or was forgotten).
     pub fn last_seq(&self, incarnation: IncarnationId) -> Option<u64> {
         self.incarnations.get(incarnation).map(|row| row.last_seq)
+    }
+
+    /// The entry that made the ensemble which `/zookeeper/config` shows; 0 when it shows none.
+    pub fn published_ensemble(&self) -> LogIndex {
+        self.ensemble
     }
 
     /// Registered tree stores with their durable checkpoints, by id.

@@ -95,9 +95,9 @@ ops! {
     ChallengeLease = 1004;
     /// A tree store's registration and its durable checkpoint (tree store).
     RegisterReplica = 1005;
-    /// Writes the member list into `/zookeeper/config` if nothing is there yet (tree store).
-    InitConfig = 1006;
-    /// Ends a reconfiguration that was begun by Reconfig (gateway).
+    /// Writes the ensemble's members into `/zookeeper/config`, unless a later ensemble stands there (tree store).
+    PublishConfig = 1006;
+    /// PublishConfig at the end of a reconfiguration, answered as its client expects (gateway).
     FinishReconfig = 1007;
     /// A read: containers and TTL znodes that are due to be deleted (session tracker).
     ReapCandidates = 1008;

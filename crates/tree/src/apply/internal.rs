@@ -3,7 +3,7 @@
 use bytes::BufMut;
 use menagerie_jute::{begin_reply, end_reply};
 use menagerie_types::command::internal::{
-    AttachSession, ChallengeLease, CreateSession, ExpireSession, RegisterReplica, TrackerLease,
+    AttachSession, ChallengeLease, CreateSession, ExpireSession, PublishConfig, RegisterReplica, TrackerLease,
 };
 use menagerie_types::command::{Command, MalformedChunk};
 use menagerie_types::{ErrorCode, OpCode, SessionId};
@@ -62,6 +62,9 @@ impl State {
                 effects.replica(replica, checkpoint);
                 self.reply(command, effects);
                 Ok(())
+            }
+            OpCode::PublishConfig | OpCode::FinishReconfig => {
+                self.publish_config(txn, command, &decoded(PublishConfig::decode(command.body))?, effects)
             }
             OpCode::DeleteContainer => self.reap(txn, command, effects),
             OpCode::Noop => {

@@ -44,6 +44,7 @@ impl Loader {
                 let row = record::read_incarnation(body).ok_or(malformed)?;
                 self.state.incarnations.load(id, row);
             }
+            Key::Ensemble => self.state.ensemble = record::read_replica(body).ok_or(malformed)?,
             Key::Lease => self.state.lease = record::read_lease(body).ok_or(malformed)?,
             Key::Znode(path) => self.load_znode(path, body)?,
             Key::Replica(id) => {

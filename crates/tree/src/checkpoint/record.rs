@@ -1,12 +1,13 @@
 //! The bytes of records.
 //!
 //! ```text
-//! key          'i' incarnation u64 | 'l' | 'n' path | 'r' replica u64 | 's' session i64
+//! key          'c' | 'i' incarnation u64 | 'l' | 'n' path | 'r' replica u64 | 's' session i64
 //! value        format u8 (1) | body | crc32c u32 (of key, format and body)
 //! znode        czxid i64 | mzxid i64 | pzxid i64 | ctime i64 | mtime i64 | version i32 | cversion i32 (raw)
 //!              | aversion i32 | owner i64 (raw) | acl_len u32 | acl | has_data u8 | data (to the end)
 //! session      timeout_ms u32 | password [16] | owner u64
 //! incarnation  last_seq u64 | last_zxid i64
+//! ensemble     membership index u64
 //! replica      checkpoint u64
 //! lease        epoch u64 | has_holder u8 | holder u64 | ttl_ms u32 | expires_ms i64
 //!              | has_barred u8 | barred u64 | barred_until_ms i64
@@ -30,6 +31,7 @@ const ZNODE: u8 = b'n';
 /// The key of a record, read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Key<'a> {
+    Ensemble,
     Incarnation(IncarnationId),
     Lease,
     Znode(&'a str),
@@ -51,6 +53,7 @@ impl Key<'_> {
     pub(crate) fn encode(&self) -> Vec<u8> {
         match self {
             Self::Incarnation(id) => number_key(b'i', id.0),
+            Self::Ensemble => vec![b'c'],
             Self::Lease => vec![b'l'],
             Self::Znode(path) => znode_key(path),
             Self::Replica(id) => number_key(b'r', id.0),
@@ -63,6 +66,7 @@ impl Key<'_> {
         let number = || rest.try_into().ok().map(u64::from_be_bytes);
         Some(match kind {
             b'i' => Key::Incarnation(IncarnationId(number()?)),
+            b'c' if rest.is_empty() => Key::Ensemble,
             b'l' if rest.is_empty() => Key::Lease,
             &ZNODE => Key::Znode(std::str::from_utf8(rest).ok()?),
             b'r' => Key::Replica(NodeId(number()?)),
@@ -167,6 +171,10 @@ pub(crate) fn incarnation(id: IncarnationId, row: &Incarnation) -> Record {
 pub(crate) fn read_incarnation(mut body: &[u8]) -> Option<Incarnation> {
     let row = Incarnation { last_seq: body.try_get_u64().ok()?, last_zxid: Zxid(body.try_get_i64().ok()?) };
     body.is_empty().then_some(row)
+}
+
+pub(crate) fn ensemble(index: LogIndex) -> Record {
+    sealed(Key::Ensemble.encode(), 8, |out| out.put_u64(index.0))
 }
 
 pub(crate) fn replica(id: NodeId, checkpoint: LogIndex) -> Record {

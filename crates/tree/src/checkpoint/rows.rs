@@ -12,6 +12,7 @@ use crate::State;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum RowKey {
     Incarnation(IncarnationId),
+    Ensemble,
     Lease,
     Replica(NodeId),
     Session(SessionId),
@@ -57,6 +58,7 @@ impl State {
             RowKey::Incarnation(id) => {
                 (Key::Incarnation(id), self.incarnations.get(id).map(|row| record::incarnation(id, row)))
             }
+            RowKey::Ensemble => (Key::Ensemble, Some(record::ensemble(self.ensemble))),
             RowKey::Lease => (Key::Lease, Some(record::lease(&self.lease))),
             RowKey::Replica(id) => {
                 (Key::Replica(id), self.replicas.get(&id).map(|at| record::replica(id, *at)))

@@ -5,6 +5,7 @@
 mod create;
 mod delete;
 mod multi;
+mod reconfig;
 mod set;
 
 use std::borrow::Cow;
@@ -13,6 +14,7 @@ use menagerie_types::command::Policy;
 use menagerie_types::{ErrorCode, EventType, SessionId, Zxid};
 
 pub(crate) use create::Create;
+pub(crate) use reconfig::new_servers;
 
 use crate::Effects;
 

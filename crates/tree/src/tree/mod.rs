@@ -299,6 +299,12 @@ impl Tree {
         self.record(|| Undo::DataSet { id, data: old, mzxid, mtime, version });
     }
 
+    /// Replaces the data of `/zookeeper/config`, whose version stays -1 (reference 2.19).
+    pub(crate) fn set_config_data(&mut self, id: Id, data: &[u8], zxid: Zxid, time_ms: i64) {
+        self.set_node_data(id, Some(data), zxid, time_ms);
+        self.update(id, |node| node.version = -1);
+    }
+
     /// Replaces the ACL. Never in a multi, so there is nothing to undo.
     pub(crate) fn set_node_acl(&mut self, id: Id, acl: &FixedAcl<'_>) {
         let old = self.get(id).acl;

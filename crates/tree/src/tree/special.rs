@@ -11,7 +11,7 @@ use super::znode::{Znode, data_crc};
 use crate::acl::FixedAcl;
 
 const QUOTA: &str = "/zookeeper/quota";
-const CONFIG: &str = "/zookeeper/config";
+pub(crate) const CONFIG: &str = "/zookeeper/config";
 
 /// Can never be deleted.
 pub(crate) fn is_special(path: &str) -> bool {

@@ -10,6 +10,7 @@ mod model;
 mod multis;
 mod property;
 mod reads;
+mod reconfigs;
 mod sessions;
 mod sets;
 mod stats;

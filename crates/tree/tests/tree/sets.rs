@@ -58,7 +58,7 @@ fn an_acl_is_replaced_without_an_event() {
 #[test]
 fn a_write_that_is_unknown_or_switched_off_is_unimplemented() {
     let mut world = World::new();
-    for op in [OpCode::Reconfig, OpCode::Check, OpCode::GetData] {
+    for op in [OpCode::Check, OpCode::GetData] {
         assert_eq!(world.run(op, NOBODY, bytes::BytesMut::new()).error(), Some(Unimplemented), "{op:?}");
     }
 }

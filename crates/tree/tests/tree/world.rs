@@ -258,6 +258,11 @@ impl World {
         self.read(OpCode::Exists, path).stat()
     }
 
+    pub fn data(&self, path: &str) -> Option<Vec<u8>> {
+        let reply = self.read(OpCode::GetData, path);
+        reply.reader().buffer().expect("a buffer").map(<[u8]>::to_vec)
+    }
+
     pub fn children(&self, path: &str) -> Vec<String> {
         let reply = self.read(OpCode::GetChildren, path);
         let mut names: Vec<_> = reply

@@ -78,6 +78,36 @@ pub struct RegisterReplica {
     pub checkpoint: LogIndex,
 }
 
+/// The ensemble's members, for `/zookeeper/config`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PublishConfig {
+    /// The log entry that made the ensemble what it is.
+    pub membership_index: LogIndex,
+    /// A `server.N=...` line for each member that clients may know, without a version.
+    pub text: String,
+}
+
+impl PublishConfig {
+    /// The command's body.
+    pub fn encode(&self) -> Bytes {
+        let mut out = BytesMut::with_capacity(8 + self.text.len());
+        out.put_u64(self.membership_index.0);
+        out.put_slice(self.text.as_bytes());
+        out.freeze()
+    }
+
+    /// Reads a body.
+    pub fn decode(mut body: &[u8]) -> Result<Self, MalformedChunk> {
+        let malformed = MalformedChunk("PublishConfig is malformed");
+        if body.len() < 8 {
+            return Err(malformed);
+        }
+        let membership_index = LogIndex(body.get_u64());
+        let text = std::str::from_utf8(body).map_err(|_| malformed)?.to_owned();
+        Ok(Self { membership_index, text })
+    }
+}
+
 macro_rules! body {
     ($type:ident { $($field:ident: $kind:ident),* }, $len:expr) => {
         impl $type {
@@ -141,5 +171,8 @@ mod tests {
         let lease = TrackerLease { tracker: NodeId(1), epoch: 2, ttl_ms: 3 };
         assert_eq!(TrackerLease::decode(&lease.encode()), Ok(lease));
         assert!(ExpireSession::decode(&[0; 15]).is_err());
+        let config = PublishConfig { membership_index: LogIndex(4), text: "server.1=a:1:2".into() };
+        assert_eq!(PublishConfig::decode(&config.encode()), Ok(config));
+        assert!(PublishConfig::decode(&[0; 7]).is_err() && PublishConfig::decode(&[0xff; 9]).is_err());
     }
 }
