@@ -13,7 +13,7 @@ use menagerie_types::{ErrorCode, IncarnationId, LogIndex, OpCode, SessionId, Sta
 
 use crate::checkpoint::RowKey;
 use crate::exactly_once::{Admission, Incarnation};
-use crate::ops::{Change, Create, Txn};
+use crate::ops::{ChangeKind, Create, Txn};
 use crate::{ApplyError, Effects, State};
 
 impl State {
@@ -130,15 +130,16 @@ impl State {
             }
             OpCode::Delete => {
                 let request = DeleteRequest::decode(body).map_err(|_| ErrorCode::MarshallingError)?;
-                self.tree.delete(txn, request.path, request.version)?;
-                Change::Deleted(request.path.into()).report(txn.zxid, effects);
+                let change = self.tree.delete(txn, request.path, request.version)?;
+                self.report(txn.zxid, &change, effects);
                 self.reply(command, effects);
                 Ok(())
             }
             OpCode::SetData => {
                 let request = SetDataRequest::decode(body).map_err(write_error)?;
                 let id = self.tree.set_data(txn, &request)?;
-                Change::DataSet(request.path).report(txn.zxid, effects);
+                let change = self.tree.change(ChangeKind::DataSet, id, request.path.into());
+                self.report(txn.zxid, &change, effects);
                 self.reply_stat(command, &self.tree.get(id).stat(), effects);
                 Ok(())
             }
@@ -168,9 +169,9 @@ impl State {
         effects: &mut E,
     ) -> Result<(), ErrorCode> {
         let (id, path) = self.tree.create(txn, request)?;
-        let created = Change::Created(path);
-        created.report(txn.zxid, effects);
-        let Change::Created(path) = &created else { return Ok(()) };
+        let change = self.tree.change(ChangeKind::Created, id, path);
+        self.report(txn.zxid, &change, effects);
+        let path = &*change.path;
         let out = effects.replies();
         let mark = begin_reply(out, command.xid, txn.zxid, 0);
         if command.op == OpCode::Create {
@@ -190,7 +191,7 @@ impl State {
     ) -> Result<(), ErrorCode> {
         let multi = self.tree.multi(txn, command.body)?;
         for change in &multi.changes {
-            change.report(txn.zxid, effects);
+            self.report(txn.zxid, change, effects);
         }
         let out = effects.replies();
         let mark = begin_reply(out, command.xid, txn.zxid, 0);
@@ -201,7 +202,9 @@ impl State {
 
     /// Deletes the session's ephemerals and the session.
     fn end_session<E: Effects>(&mut self, txn: &Txn<'_>, id: SessionId, expired: bool, effects: &mut E) {
-        self.tree.delete_ephemerals(txn, id, effects);
+        for change in self.tree.delete_ephemerals(txn, id) {
+            self.report(txn.zxid, &change, effects);
+        }
         if let Some(session) = self.sessions.remove(id) {
             self.rows.mark(RowKey::Session(id));
             effects.session_closed(id, session.owner, expired);
@@ -234,8 +237,8 @@ impl State {
         }
         let request = DeleteContainerRequest::decode(&mut Reader::new(command.body));
         let path = request.map_err(|_| ErrorCode::MarshallingError)?.path;
-        self.tree.delete_container(txn, path)?;
-        Change::Deleted(path.into()).report(txn.zxid, effects);
+        let change = self.tree.delete_container(txn, path)?;
+        self.report(txn.zxid, &change, effects);
         self.reply(command, effects);
         Ok(())
     }

@@ -10,6 +10,7 @@ pub mod checkpoint;
 mod effects;
 mod error;
 mod exactly_once;
+mod history;
 mod lease;
 mod ops;
 mod read;

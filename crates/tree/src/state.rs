@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use menagerie_types::{IncarnationId, LogIndex, NodeId, SessionId, Zxid};
+use bytes::Bytes;
+use menagerie_types::{EventType, IncarnationId, LogIndex, NodeId, SessionId, Zxid};
 
 use crate::checkpoint::{RowChanges, RowKey};
 use crate::exactly_once::Incarnations;
+use crate::history::EventHistory;
 use crate::lease::{Lease, LeaseState};
 use crate::row_hash::row_hash;
 use crate::sessions::{Session, Sessions};
@@ -25,6 +27,8 @@ pub struct State {
     /// The entry that made the ensemble which `/zookeeper/config` shows; 0 for none yet.
     pub(crate) ensemble: LogIndex,
     pub(crate) rows: RowChanges,
+    /// Not replicated.
+    pub(crate) history: EventHistory,
 }
 
 impl Default for State {
@@ -56,6 +60,7 @@ impl State {
             replicas: BTreeMap::new(),
             ensemble: LogIndex(0),
             rows: RowChanges::default(),
+            history: EventHistory::new(Zxid(0)),
         }
     }
 
@@ -131,6 +136,20 @@ impl State {
     /// The entry that made the ensemble which `/zookeeper/config` shows; 0 when it shows none.
     pub fn published_ensemble(&self) -> LogIndex {
         self.ensemble
+    }
+
+    /// Lets the state remember its last events in as many bytes, 16 MiB unless set; 0 switches that off.
+    pub fn set_event_history_bytes(&mut self, len_max: usize) {
+        self.history.set_len_max(len_max, self.zxid);
+    }
+
+    /// All events after `zxid`, in order, as [`crate::Effects::watch_event`] reported them; `None` if the state does
+    /// not remember them all. One that was loaded or cloned remembers those since.
+    pub fn events_since(
+        &self,
+        zxid: Zxid,
+    ) -> Option<impl Iterator<Item = (Zxid, EventType, &str, Option<&Bytes>)>> {
+        self.history.since(zxid)
     }
 
     /// Registered tree stores with their durable checkpoints, by id.

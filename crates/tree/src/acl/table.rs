@@ -1,8 +1,9 @@
 //! One copy of each ACL in use.
 
-use bytes::{BufMut, BytesMut};
+use bytes::{BufMut, Bytes, BytesMut};
 use hashbrown::HashTable;
 use menagerie_jute::{AclList, Reader, write};
+use menagerie_types::perms;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::{FixedAcl, permits};
@@ -14,7 +15,9 @@ pub(crate) type AclId = u32;
 #[derive(Clone, Debug)]
 struct Shared {
     /// Encoded, with its count.
-    bytes: Box<[u8]>,
+    bytes: Bytes,
+    /// Everybody may READ by it.
+    is_public: bool,
     hash: u64,
     znodes: u64,
 }
@@ -47,6 +50,12 @@ impl AclTable {
     /// The list, encoded with its count.
     pub(crate) fn bytes(&self, id: AclId) -> &[u8] {
         &self.get(id).bytes
+    }
+
+    /// The list, encoded with its count, if not everybody may READ by it.
+    pub(crate) fn readers(&self, id: AclId) -> Option<&Bytes> {
+        let shared = self.get(id);
+        (!shared.is_public).then_some(&shared.bytes)
     }
 
     /// What the list adds to a znode's digest.
@@ -82,7 +91,7 @@ impl AclTable {
         if shared.znodes > 0 || id == Self::OPEN {
             return;
         }
-        shared.bytes = Box::default();
+        shared.bytes = Bytes::new();
         if let Ok(entry) = self.index.find_entry(shared.hash, |other| *other == id) {
             entry.remove();
         }
@@ -101,7 +110,10 @@ impl AclTable {
         let mut bytes = BytesMut::with_capacity(COUNT_LEN + raw.len());
         write::count(&mut bytes, count);
         bytes.put_slice(raw);
-        let shared = Shared { bytes: bytes[..].into(), hash: xxh3_64(raw), znodes: 0 };
+        let bytes = bytes.freeze();
+        let list = AclList::decode(&mut Reader::new(&bytes)).ok().flatten();
+        let is_public = list.is_some_and(|list| permits(&list, &[], perms::READ));
+        let shared = Shared { bytes, is_public, hash: xxh3_64(raw), znodes: 0 };
         let hash = shared.hash;
         let id = match self.free.pop() {
             Some(id) => {

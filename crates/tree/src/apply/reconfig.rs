@@ -11,7 +11,7 @@ use menagerie_types::command::{Command, Policy};
 use menagerie_types::{ErrorCode, OpCode, perms};
 
 use crate::checkpoint::RowKey;
-use crate::ops::{Change, Txn, new_servers};
+use crate::ops::{ChangeKind, Txn, new_servers};
 use crate::tree::special::CONFIG;
 use crate::{Effects, State};
 
@@ -70,7 +70,8 @@ impl State {
             self.tree.set_config_data(id, text.as_bytes(), txn.zxid, txn.time_ms);
             self.ensemble = config.membership_index;
             self.rows.mark(RowKey::Ensemble);
-            Change::DataSet(CONFIG).report(txn.zxid, effects);
+            let change = self.tree.change(ChangeKind::DataSet, id, CONFIG.into());
+            self.report(txn.zxid, &change, effects);
         }
         if command.op != OpCode::FinishReconfig {
             self.reply(command, effects);

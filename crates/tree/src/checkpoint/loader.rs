@@ -8,6 +8,7 @@ use super::record::{self, Key};
 use super::{CheckpointError, Meta};
 use crate::State;
 use crate::acl::FixedAcl;
+use crate::history::EventHistory;
 use crate::tree::znode::{Znode, data_crc};
 use crate::tree::{Tree, arena};
 
@@ -110,6 +111,7 @@ impl Loader {
             return Err(CheckpointError::Mismatch("an ephemeral without its session"));
         }
         (state.index, state.time_ms, state.zxid) = (meta.index, meta.time_ms, meta.zxid);
+        state.history = EventHistory::new(meta.zxid);
         let found = state.meta();
         if (found.znodes, found.sessions, found.incarnations, found.replicas)
             != (meta.znodes, meta.sessions, meta.incarnations, meta.replicas)

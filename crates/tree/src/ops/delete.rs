@@ -2,17 +2,22 @@
 
 use std::borrow::Cow;
 
-use menagerie_types::{ErrorCode, SessionId, perms};
+use menagerie_types::{ErrorCode, SessionId, Zxid, perms};
 
-use super::{Change, Txn, check_has_parent, check_version, parent_path};
-use crate::Effects;
+use super::{Change, ChangeKind, Txn, check_has_parent, check_version, parent_path};
 use crate::tree::Tree;
+use crate::tree::arena::Id;
 use crate::tree::special::is_special;
 use crate::tree::znode::CONTAINER_OWNER;
 
 impl Tree {
     /// Deletes a znode for a client.
-    pub(crate) fn delete(&mut self, txn: &Txn<'_>, path: &str, version: i32) -> Result<(), ErrorCode> {
+    pub(crate) fn delete<'a>(
+        &mut self,
+        txn: &Txn<'_>,
+        path: &'a str,
+        version: i32,
+    ) -> Result<Change<'a>, ErrorCode> {
         check_deletable(path)?;
         let parent = self.require(parent_path(path))?;
         self.authorize(parent, txn.auth, perms::DELETE)?;
@@ -21,13 +26,16 @@ impl Tree {
         if self.get(id).num_children > 0 {
             return Err(ErrorCode::NotEmpty);
         }
-        self.delete_node(id, path, txn.zxid);
-        Ok(())
+        Ok(self.delete_reported(id, path.into(), txn.zxid))
     }
 
     /// Deletes an empty container, or a TTL znode that has not been modified for its TTL: it may have been between
     /// the reaper's look and now.
-    pub(crate) fn delete_container(&mut self, txn: &Txn<'_>, path: &str) -> Result<(), ErrorCode> {
+    pub(crate) fn delete_container<'a>(
+        &mut self,
+        txn: &Txn<'_>,
+        path: &'a str,
+    ) -> Result<Change<'a>, ErrorCode> {
         check_deletable(path)?;
         self.require(parent_path(path))?;
         let id = self.require(path)?;
@@ -39,23 +47,21 @@ impl Tree {
         if node.num_children > 0 {
             return Err(ErrorCode::NotEmpty);
         }
-        self.delete_node(id, path, txn.zxid);
-        Ok(())
+        Ok(self.delete_reported(id, path.into(), txn.zxid))
     }
 
     /// Deletes what goes with the session, in the order of the paths.
-    pub(crate) fn delete_ephemerals<E: Effects>(
-        &mut self,
-        txn: &Txn<'_>,
-        session: SessionId,
-        effects: &mut E,
-    ) {
+    pub(crate) fn delete_ephemerals(&mut self, txn: &Txn<'_>, session: SessionId) -> Vec<Change<'static>> {
         let mut nodes: Vec<_> = self.ephemerals(session).map(|id| (self.path_of(id), id)).collect();
         nodes.sort_unstable();
-        for (path, id) in nodes {
-            self.delete_node(id, &path, txn.zxid);
-            Change::Deleted(Cow::Owned(path)).report(txn.zxid, effects);
-        }
+        let delete = |(path, id)| self.delete_reported(id, Cow::Owned(path), txn.zxid);
+        nodes.into_iter().map(delete).collect()
+    }
+
+    fn delete_reported<'a>(&mut self, id: Id, path: Cow<'a, str>, zxid: Zxid) -> Change<'a> {
+        let change = self.change(ChangeKind::Deleted, id, path);
+        self.delete_node(id, &change.path, zxid);
+        change
     }
 }
 

@@ -2,21 +2,19 @@
 //!
 //! Each either fails with nothing changed or says what it did; the caller answers and reports.
 
+mod change;
 mod create;
 mod delete;
 mod multi;
 mod reconfig;
 mod set;
 
-use std::borrow::Cow;
-
 use menagerie_types::command::Policy;
-use menagerie_types::{ErrorCode, EventType, SessionId, Zxid};
+use menagerie_types::{ErrorCode, SessionId, Zxid};
 
+pub(crate) use change::{Change, ChangeKind};
 pub(crate) use create::Create;
 pub(crate) use reconfig::new_servers;
-
-use crate::Effects;
 
 /// What a command brings along.
 #[derive(Clone, Copy, Debug)]
@@ -29,31 +27,6 @@ pub(crate) struct Txn<'a> {
     pub(crate) auth: &'a [u8],
     /// What the proposer's configuration allows.
     pub(crate) policy: Policy,
-}
-
-/// A change that watches may wait for.
-#[derive(Clone, Debug)]
-pub(crate) enum Change<'a> {
-    Created(Cow<'a, str>),
-    Deleted(Cow<'a, str>),
-    DataSet(&'a str),
-}
-
-impl Change<'_> {
-    /// Reports the events of the change, in ZooKeeper's order (reference 3.2).
-    pub(crate) fn report<E: Effects>(&self, zxid: Zxid, effects: &mut E) {
-        match self {
-            Self::Created(path) => {
-                effects.watch_event(zxid, EventType::NodeCreated, path, None);
-                effects.watch_event(zxid, EventType::NodeChildrenChanged, parent_path(path), None);
-            }
-            Self::Deleted(path) => {
-                effects.watch_event(zxid, EventType::NodeDeleted, path, None);
-                effects.watch_event(zxid, EventType::NodeChildrenChanged, parent_path(path), None);
-            }
-            Self::DataSet(path) => effects.watch_event(zxid, EventType::NodeDataChanged, path, None),
-        }
-    }
 }
 
 /// What precedes the last slash; the root's children have `/` for a parent. For a path without a slash, itself.

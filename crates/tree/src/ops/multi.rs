@@ -4,7 +4,7 @@ use bytes::BytesMut;
 use menagerie_jute::{Create2Response, MultiOp, PathResponse, multi_ops, multi_reply, write};
 use menagerie_types::{ErrorCode, OpCode};
 
-use super::{Change, Create, Txn};
+use super::{Change, ChangeKind, Create, Txn};
 use crate::tree::Tree;
 
 /// What a multi did, and what is answered: the body of a reply without error, also when an operation failed.
@@ -51,15 +51,14 @@ impl Tree {
             }
             MultiOp::CreateTtl(request) => self.create_step(txn, &Create::with_ttl(*request), code, multi)?,
             MultiOp::Delete(request) => {
-                self.delete(txn, request.path, request.version)?;
+                multi.changes.push(self.delete(txn, request.path, request.version)?);
                 multi_reply::result_header(&mut multi.body, code);
-                multi.changes.push(Change::Deleted(request.path.into()));
             }
             MultiOp::SetData(request) => {
                 let id = self.set_data(txn, request)?;
                 multi_reply::result_header(&mut multi.body, code);
                 write::stat(&mut multi.body, &self.get(id).stat());
-                multi.changes.push(Change::DataSet(request.path));
+                multi.changes.push(self.change(ChangeKind::DataSet, id, request.path.into()));
             }
             MultiOp::Check(request) => {
                 self.check(txn, request)?;
@@ -84,7 +83,7 @@ impl Tree {
         } else {
             Create2Response { path: &path, stat: self.get(id).stat() }.encode(&mut multi.body);
         }
-        multi.changes.push(Change::Created(path));
+        multi.changes.push(self.change(ChangeKind::Created, id, path));
         Ok(())
     }
 }

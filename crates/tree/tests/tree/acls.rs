@@ -61,6 +61,30 @@ fn addresses_match_by_prefix() {
 }
 
 #[test]
+fn events_carry_the_acl_that_was_when_they_happened() {
+    let mut world = World::new();
+    let hidden = [acl(perms::ALL, "digest", "u:h"), acl(perms::ALL & !perms::READ, "world", "anyone")];
+    let mut list = bytes::BytesMut::new();
+    menagerie_jute::write::acl_vec(&mut list, &hidden);
+    let list = Some(list.freeze());
+    let acls = |world: &World| world.seen.events.iter().map(|(.., acl)| acl.clone()).collect::<Vec<_>>();
+    world.run(OpCode::Create, NOBODY, create_with_acl("/a", &hidden));
+    assert_eq!(acls(&world), [list.clone(), None]);
+    world.create("/a/b", 0, NOBODY);
+    assert_eq!(acls(&world), [None, list.clone()]);
+    world.delete("/a/b", -1);
+    assert_eq!(acls(&world), [None, list.clone()]);
+    let body = crate::multis::multi(&[
+        crate::multis::put("/a", -1),
+        crate::multis::remove("/a"),
+        crate::multis::make("/a", 0, OpCode::Create),
+        crate::multis::put("/a", -1),
+    ]);
+    world.run(OpCode::Multi, NOBODY, body);
+    assert_eq!(acls(&world), [list.clone(), list, None, None, None, None]);
+}
+
+#[test]
 fn a_check_needs_read_permission() {
     let mut world = World::new();
     owned_by_alice(&mut world);

@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use menagerie_types::ErrorCode::{self, *};
-use menagerie_types::{CreateMode, SessionId, Stat, Zxid, path};
+use menagerie_types::{CreateMode, EventType, SessionId, Stat, Zxid, path};
 
 /// A write of one znode. Everybody may do everything.
 #[derive(Clone, Debug)]
 pub enum Op {
-    Create { path: String, flags: i32, data: Vec<u8> },
+    Create { path: String, flags: i32, data: Vec<u8>, hidden: bool },
     Delete { path: String, version: i32 },
     Set { path: String, data: Vec<u8>, version: i32 },
     Check { path: String, version: i32 },
@@ -20,12 +20,19 @@ pub struct Node {
     /// Without what is searched for.
     stat: Stat,
     created_children: i32,
+    /// Not everybody may read it.
+    hidden: bool,
 }
+
+/// An event, and whether not everybody may be told.
+pub type Event = (Zxid, EventType, String, bool);
 
 #[derive(Clone, Debug)]
 pub struct Model {
     pub nodes: BTreeMap<String, Node>,
     pub sessions: BTreeSet<SessionId>,
+    /// All that ever happened.
+    pub events: Vec<Event>,
 }
 
 /// When, and on behalf of whom.
@@ -42,9 +49,10 @@ impl Model {
         for path in ["/", "/zookeeper", "/zookeeper/quota", "/zookeeper/config"] {
             let aversion = if path.ends_with("config") { -1 } else { 0 };
             let stat = Stat { aversion, ..Stat::default() };
-            nodes.insert(path.to_owned(), Node { data: Vec::new(), stat, created_children: 0 });
+            nodes
+                .insert(path.to_owned(), Node { data: Vec::new(), stat, created_children: 0, hidden: false });
         }
-        Self { nodes, sessions: BTreeSet::new() }
+        Self { nodes, sessions: BTreeSet::new(), events: Vec::new() }
     }
 
     pub fn children(&self, path: &str) -> Vec<String> {
@@ -63,17 +71,27 @@ impl Model {
     /// Gives the path made, if any.
     pub fn run(&mut self, op: &Op, when: When) -> Result<Option<String>, ErrorCode> {
         match op {
-            Op::Create { path, flags, data } => self.create(path, *flags, data, when).map(Some),
+            Op::Create { path, flags, data, hidden } => {
+                let path = self.create(path, *flags, data, *hidden, when)?;
+                self.event(EventType::NodeCreated, &path, when.zxid);
+                self.event(EventType::NodeChildrenChanged, &parent(&path)?, when.zxid);
+                Ok(Some(path))
+            }
             Op::Delete { path, version } => self.delete(path, *version, when.zxid).map(|()| None),
             Op::Set { path, data, version } => {
                 let node = self.existing(path, *version)?;
                 node.data = data.clone();
                 node.stat.version += 1;
                 (node.stat.mzxid, node.stat.mtime) = (when.zxid, when.time_ms);
+                self.event(EventType::NodeDataChanged, path, when.zxid);
                 Ok(None)
             }
             Op::Check { path, version } => self.existing(path, *version).map(|_| None),
         }
+    }
+
+    fn event(&mut self, event: EventType, path: &str, zxid: Zxid) {
+        self.events.push((zxid, event, path.to_owned(), self.nodes[path].hidden));
     }
 
     fn existing(&mut self, path: &str, version: i32) -> Result<&mut Node, ErrorCode> {
@@ -82,7 +100,14 @@ impl Model {
         if version != -1 && version != node.stat.version { Err(BadVersion) } else { Ok(node) }
     }
 
-    fn create(&mut self, path: &str, flags: i32, data: &[u8], when: When) -> Result<String, ErrorCode> {
+    fn create(
+        &mut self,
+        path: &str,
+        flags: i32,
+        data: &[u8],
+        hidden: bool,
+        when: When,
+    ) -> Result<String, ErrorCode> {
         let mode = CreateMode::from_flags(flags).ok_or(BadArguments)?;
         if mode.is_ephemeral() && when.session == SessionId::NONE {
             return Err(SessionExpired);
@@ -109,7 +134,7 @@ impl Model {
             ephemeral_owner: if mode.is_ephemeral() { when.session } else { SessionId::NONE },
             ..Stat::default()
         };
-        self.nodes.insert(path.clone(), Node { data: data.to_vec(), stat, created_children: 0 });
+        self.nodes.insert(path.clone(), Node { data: data.to_vec(), stat, created_children: 0, hidden });
         Ok(path)
     }
 
@@ -130,9 +155,11 @@ impl Model {
     }
 
     fn remove(&mut self, path: &str, zxid: Zxid) {
+        self.event(EventType::NodeDeleted, path, zxid);
         self.nodes.remove(path);
-        let parent = parent(path).ok().and_then(|parent| self.nodes.get_mut(&parent));
-        parent.expect("all but the root have one").stat.pzxid = zxid;
+        let parent = parent(path).expect("all but the root have one");
+        self.event(EventType::NodeChildrenChanged, &parent, zxid);
+        self.nodes.get_mut(&parent).expect("a parent").stat.pzxid = zxid;
     }
 
     /// All or nothing; gives the position of the culprit.

@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 
 use bytes::{Bytes, BytesMut};
-use menagerie_jute::{AclList, CheckVersionRequest, CreateRequest, DeleteRequest, MultiOp, SetDataRequest};
+use menagerie_jute::{
+    AclList, CheckVersionRequest, CreateRequest, DeleteRequest, MultiOp, Reader, SetDataRequest,
+};
 use menagerie_tree::{Meta, Record, State};
 use menagerie_types::command::internal::{CreateSession, ExpireSession};
-use menagerie_types::{ErrorCode, OpCode, SessionId};
+use menagerie_types::{ErrorCode, EventType, OpCode, SessionId, Zxid};
 use proptest::prelude::*;
 
-use crate::model::{Model, Op, When};
+use crate::model::{Event, Model, Op, When};
 use crate::multis;
 use crate::world::*;
 
@@ -37,7 +39,8 @@ fn ops() -> impl Strategy<Value = Op> {
     let version = || prop_oneof![3 => Just(-1), 2 => 0..3];
     let flags = prop_oneof![6 => Just(0), 3 => Just(1), 2 => Just(2), 1 => Just(3)];
     prop_oneof![
-        8 => (paths(), flags, data()).prop_map(|(path, flags, data)| Op::Create { path, flags, data }),
+        8 => (paths(), flags, data(), any::<bool>())
+            .prop_map(|(path, flags, data, hidden)| Op::Create { path, flags, data, hidden }),
         5 => (paths(), version()).prop_map(|(path, version)| Op::Delete { path, version }),
         4 => (paths(), data(), version()).prop_map(|(path, data, version)| Op::Set { path, data, version }),
         1 => (paths(), version()).prop_map(|(path, version)| Op::Check { path, version }),
@@ -61,18 +64,32 @@ fn steps() -> impl Strategy<Value = Step> {
 
 fn body(op: &Op) -> (OpCode, BytesMut) {
     match op {
-        Op::Create { path, flags, data } => (OpCode::Create, create(path, Some(data), *flags)),
+        Op::Create { path, flags, data, hidden } => {
+            let mut body = BytesMut::new();
+            request(path, data, *flags, *hidden).encode(&mut body);
+            (OpCode::Create, body)
+        }
         Op::Delete { path, version } => (OpCode::Delete, delete(path, *version)),
         Op::Set { path, data, version } => (OpCode::SetData, set(path, data, *version)),
         Op::Check { .. } => (OpCode::Check, BytesMut::new()),
     }
 }
 
+/// The ACL of what is hidden: everything for everybody, but not READ.
+const HIDDEN: &[u8] = b"\0\0\0\x01\0\0\0\x1e\0\0\0\x05world\0\0\0\x06anyone";
+
+fn request<'a>(path: &'a str, data: &'a [u8], flags: i32, hidden: bool) -> CreateRequest<'a> {
+    let acl = match hidden {
+        true => AclList::decode(&mut Reader::new(HIDDEN)).expect("well-formed"),
+        false => Some(AclList::open()),
+    };
+    CreateRequest { path, data: Some(data), acl, flags }
+}
+
 fn multi_op(op: &Op) -> MultiOp<'_> {
     match op {
-        Op::Create { path, flags, data } => {
-            let request = CreateRequest { path, data: Some(data), acl: Some(AclList::open()), flags: *flags };
-            MultiOp::Create(request, OpCode::Create.code())
+        Op::Create { path, flags, data, hidden } => {
+            MultiOp::Create(request(path, data, *flags, *hidden), OpCode::Create.code())
         }
         Op::Delete { path, version } => MultiOp::Delete(DeleteRequest { path, version: *version }),
         Op::Set { path, data, version } => {
@@ -89,13 +106,16 @@ struct Pair {
     epoch: u64,
     /// The gateway's commands that took effect, and the tracker's, in order.
     history: Vec<(bool, Owned)>,
+    /// All that were reported.
+    events: Vec<Event>,
 }
 
 impl Pair {
     fn new() -> Self {
         let mut world = World::new();
+        world.act_as(&[("super", "")]);
         let epoch = world.lease();
-        Self { world, model: Model::new(), epoch, history: Vec::new() }
+        Self { world, model: Model::new(), epoch, history: Vec::new(), events: Vec::new() }
     }
 
     /// Proposes in the name of the gateway or the tracker.
@@ -103,6 +123,8 @@ impl Pair {
         let session = command.session;
         self.history.push((by_tracker, command.clone()));
         let reply = self.world.propose(if by_tracker { TRACKER } else { GATEWAY }, command);
+        let seen = self.world.seen.events.iter();
+        self.events.extend(seen.map(|(zxid, event, path, acl)| told(*zxid, *event, path, acl.as_ref())));
         (reply, When { zxid: self.world.state.zxid(), time_ms: self.world.time_ms, session })
     }
 
@@ -185,6 +207,7 @@ impl Pair {
     }
 
     fn agree(&self) {
+        assert_eq!(self.events, self.model.events);
         let state = &self.world.state;
         assert_eq!(state.znode_count(), self.model.nodes.len() as u64);
         for (path, node) in &self.model.nodes {
@@ -199,6 +222,17 @@ impl Pair {
         assert_eq!(state.ephemeral_count(), owned.count() as u64);
         assert!(state.sessions().map(|(id, _)| id).eq(self.model.sessions.iter().copied()));
     }
+}
+
+fn told(zxid: Zxid, event: EventType, path: &str, acl: Option<&Bytes>) -> Event {
+    assert!(acl.is_none_or(|acl| *acl == HIDDEN));
+    (zxid, event, path.to_owned(), acl.is_some())
+}
+
+/// The events of the history: a suffix of all, and the longest that may be asked for.
+fn remembered(state: &State, since: Zxid) -> Option<Vec<Event>> {
+    let events = state.events_since(since)?;
+    Some(events.map(|(zxid, event, path, acl)| told(zxid, event, path, acl)).collect())
 }
 
 /// A key-value store that checkpoints are written to.
@@ -300,6 +334,38 @@ proptest! {
         let mut pair = Pair::new();
         steps.iter().for_each(|step| pair.step(step));
         prop_assert_eq!(replay(&pair.history, &cuts), replay(&pair.history, &other_cuts));
+    }
+
+    #[test]
+    fn the_event_history_is_a_suffix_of_all_events(
+        steps in prop::collection::vec(steps(), 1..120),
+        len_max in 0usize..2000,
+        restart in 0usize..120,
+    ) {
+        let mut pair = Pair::new();
+        pair.world.state.set_event_history_bytes(len_max);
+        let mut start = pair.world.state.zxid();
+        for (at, step) in steps.iter().enumerate() {
+            if at == restart {
+                pair.world.state = pair.world.state.clone();
+                start = pair.world.state.zxid();
+            }
+            pair.step(step);
+        }
+        let state = &pair.world.state;
+        let mut reached = false;
+        for since in (0..=state.zxid().0).map(Zxid) {
+            let all: Vec<_> = pair.events.iter().filter(|(zxid, ..)| *zxid > since).cloned().collect();
+            match remembered(state, since) {
+                Some(events) => prop_assert_eq!(events, all),
+                None => prop_assert!(!reached, "nothing is missing in between"),
+            }
+            reached = remembered(state, since).is_some();
+        }
+        prop_assert_eq!(reached, len_max > 0);
+        if len_max > 1900 {
+            prop_assert!(remembered(state, start).is_some() || pair.events.len() > 40);
+        }
     }
 
     #[test]

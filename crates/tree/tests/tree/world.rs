@@ -37,6 +37,8 @@ pub enum Report {
 pub struct Recorder {
     pub replies: BytesMut,
     pub reports: Vec<Report>,
+    /// The events among the reports, with their ACLs.
+    pub events: Vec<(Zxid, EventType, String, Option<Bytes>)>,
     /// Length of the replies when the last event was reported: nothing of its command's reply may be there.
     complete_len: usize,
 }
@@ -66,8 +68,9 @@ impl Effects for Recorder {
     fn refused(&mut self, incarnation: IncarnationId, expected_seq: u64) {
         self.push(Report::Refused(incarnation, expected_seq));
     }
-    fn watch_event(&mut self, zxid: Zxid, event: EventType, path: &str, _acl: Option<&Bytes>) {
+    fn watch_event(&mut self, zxid: Zxid, event: EventType, path: &str, acl: Option<&Bytes>) {
         self.push(Report::Event(zxid.0, event, path.to_owned()));
+        self.events.push((zxid, event, path.to_owned(), acl.cloned()));
     }
     fn session_attached(&mut self, id: SessionId, session: &Session, previous: Option<IncarnationId>) {
         self.push(Report::Attached(id, session.owner, previous));
