@@ -1,6 +1,7 @@
 //! The tracker with its proposals: calls and deliveries in, numbered commands and answers out. No I/O.
 
 mod establish;
+mod reaping;
 mod results;
 
 use std::collections::VecDeque;
@@ -11,7 +12,7 @@ use menagerie_link::{Proposer, new_incarnation};
 use menagerie_proto::session_tracker::{SessionTrackerStatus, Touched};
 use menagerie_proto::tree_store::{self, LinkHello, LinkItem, SessionEvent, SessionInfo};
 use menagerie_proto::{ServiceError, ServiceResult};
-use menagerie_session::{Effect, Lease, Session, SessionIds, Tracker};
+use menagerie_session::{Effect, Lease, Reaper, Session, SessionIds, Tracker};
 use menagerie_types::command::Command;
 use menagerie_types::command::internal::{
     AttachSession, ChallengeLease, CreateSession, ExpireSession, Password, TrackerLease,
@@ -24,6 +25,7 @@ use tracing::info;
 
 use crate::SessionTrackerOptions;
 use crate::batches::{Batches, Slot};
+pub(crate) use reaping::Question;
 
 /// Why a link cannot be followed any further.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +42,7 @@ enum Proposal {
     Create { slot: Slot, body: CreateSession, tries: u32 },
     Attach { slot: Slot, body: AttachSession, password: Password },
     Expire { session: SessionId, epoch: u64 },
+    Reap(Box<str>),
     Lease(TrackerLease),
     Release { epoch: u64, done: oneshot::Sender<()> },
 }
@@ -47,6 +50,9 @@ enum Proposal {
 pub(crate) struct Core {
     options: SessionTrackerOptions,
     tracker: Tracker,
+    reaper: Reaper,
+    /// The reaper's, until a link takes it.
+    question: Option<Question>,
     proposer: Proposer,
     /// Proposed and not answered, by their numbers, which follow one another.
     pending: VecDeque<(u64, Proposal)>,
@@ -67,6 +73,8 @@ impl Core {
         let jitter_ms = rand::random_range(0..=options.lease_ttl_ms() / 4);
         Self {
             tracker: Tracker::new(options.tracker(jitter_ms)),
+            reaper: Reaper::new(options.reaper()),
+            question: None,
             ids: SessionIds::new(options.id, clock_ms),
             options,
             proposer: Proposer::new(new_incarnation()),
@@ -99,7 +107,8 @@ impl Core {
     }
 
     pub(crate) fn next_wake_ms(&self, now_ms: u64) -> Option<u64> {
-        self.tracker.next_wake_ms(now_ms)
+        let reaper = self.reaper.next_wake_ms(self.tracker.acting(now_ms));
+        self.tracker.next_wake_ms(now_ms).into_iter().chain(reaper).min()
     }
 
     pub(crate) fn status(&self, now_ms: u64) -> SessionTrackerStatus {
@@ -162,8 +171,9 @@ impl Core {
                 return Err(LinkFault::Forgotten);
             }
             LinkItem::Refused { .. } => self.proposer.send_again(),
+            LinkItem::ReadReply { token, frames, .. } => self.candidates(now_ms, token, frames),
             // Asked for by gateways only.
-            LinkItem::Event { .. } | LinkItem::ReadReply { .. } | LinkItem::Applied { .. } => {}
+            LinkItem::Event { .. } | LinkItem::Applied { .. } => {}
         }
         Ok(())
     }
@@ -185,6 +195,7 @@ impl Core {
                 Effect::Standby => info!(tracker = %self.options.id, "standing by"),
             }
         }
+        self.reap(now_ms);
         self.send();
         let active = f64::from(u8::from(self.tracker.acting(now_ms).is_some()));
         metrics::gauge!("menagerie_session_tracker_active").set(active);
@@ -222,6 +233,7 @@ impl Core {
         self.pending.clear();
         self.batches.fail_all(&ServiceError::Unavailable("the outcome cannot be had any more".into()));
         self.tracker.proposals_lost(now_ms);
+        self.reaper.proposals_lost(now_ms);
     }
 
     /// Nothing is done any more; every call fails.
@@ -240,6 +252,7 @@ impl Proposal {
             Self::Expire { session, epoch } => {
                 (OpCode::ExpireSession, ExpireSession { session: *session, epoch: *epoch }.encode())
             }
+            Self::Reap(path) => (OpCode::DeleteContainer, reaping::encode(path)),
             Self::Lease(body) => (OpCode::TrackerLease, body.encode()),
             Self::Release { epoch, .. } => {
                 (OpCode::ChallengeLease, ChallengeLease { epoch: *epoch }.encode())

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::BytesMut;
 use menagerie_link::{Backoff, Ensemble, open_link};
 use menagerie_proto::ServiceError;
-use menagerie_proto::tree_store::{StoreLink, TreeStore};
+use menagerie_proto::tree_store::{ReadOutcome, StoreLink, TreeStore};
 use tracing::{info, warn};
 
-use crate::core::LinkFault;
+use crate::core::{Core, LinkFault, Question};
 use crate::service::Shared;
 
 const RELINK_MIN: Duration = Duration::from_millis(5);
@@ -50,6 +51,9 @@ async fn keep_time(shared: &Shared) {
             let mut core = shared.core.lock();
             let now_ms = shared.now_ms();
             core.tick(now_ms);
+            if core.has_question() {
+                shared.asked.notify_one();
+            }
             let due_ms = core.next_wake_ms(now_ms).unwrap_or(u64::MAX);
             due_ms.saturating_sub(now_ms).clamp(1, TICK_MAX_MS)
         };
@@ -96,17 +100,25 @@ enum LinkEnd {
     Forgotten,
 }
 
-async fn follow_link(shared: &Shared, link: Box<dyn StoreLink>, backoff: &mut Backoff) -> LinkEnd {
+async fn follow_link(shared: &Shared, mut link: Box<dyn StoreLink>, backoff: &mut Backoff) -> LinkEnd {
     let queue = Arc::clone(link.queue());
     loop {
-        queue.ready().await;
-        let mut items = Vec::new();
-        if let Err(error) = queue.take(&mut items) {
-            return LinkEnd::Closed(error.to_string());
+        tokio::select! {
+            () = queue.ready() => {}
+            () = shared.asked.notified() => {}
         }
+        let mut items = Vec::new();
+        let taken = queue.take(&mut items);
         // Locked first: nobody's time may be earlier than what the tracker was told before.
         let mut core = shared.core.lock();
+        if let Err(error) = taken {
+            core.question_lost(shared.now_ms());
+            return LinkEnd::Closed(error.to_string());
+        }
         let delivered = core.deliver(shared.now_ms(), items);
+        if let Some(question) = core.take_question() {
+            ask(&mut core, shared.now_ms(), &mut *link, &question);
+        }
         drop(core);
         shared.rescheduled.notify_one();
         match delivered {
@@ -114,5 +126,15 @@ async fn follow_link(shared: &Shared, link: Box<dyn StoreLink>, backoff: &mut Ba
             Err(LinkFault::Forgotten) => return LinkEnd::Forgotten,
             Err(LinkFault::Replica(reason)) => return LinkEnd::Closed(reason.into()),
         }
+    }
+}
+
+/// Answers come at once or through the link's queue.
+fn ask(core: &mut Core, now_ms: u64, link: &mut dyn StoreLink, question: &Question) {
+    let mut out = BytesMut::new();
+    match link.read(question.token, &question.command(), &mut out) {
+        ReadOutcome::Answered(_) => core.candidates(now_ms, question.token, out.freeze()),
+        ReadOutcome::Queued => link.flush(),
+        ReadOutcome::Closed => core.question_lost(now_ms),
     }
 }

@@ -26,6 +26,8 @@ pub(crate) struct Shared {
     pub(crate) core: Mutex<Core>,
     /// The next thing to do may be due earlier than the timer thinks.
     pub(crate) rescheduled: Notify,
+    /// There is something to ask over the link.
+    pub(crate) asked: Notify,
     started: Instant,
     lease_ttl: Duration,
 }
@@ -48,6 +50,7 @@ pub fn start(
         lease_ttl: Duration::from_millis(options.lease_ttl_ms().into()),
         core: Mutex::new(Core::new(options)),
         rescheduled: Notify::new(),
+        asked: Notify::new(),
         started: Instant::now(),
     });
     let driver = driver::drive(Arc::clone(&shared), ensemble, stores);

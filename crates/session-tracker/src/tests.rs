@@ -1,6 +1,7 @@
 //! The component against an in-memory log and replica, on tokio's paused clock.
 
 mod fake;
+mod reaping;
 mod sessions;
 mod takeover;
 
@@ -36,9 +37,12 @@ impl Running {
     }
 
     fn start_with_tick(id: u64, fake: &Fake, tick: Duration) -> Self {
+        Self::start_with(SessionTrackerOptions::new(NodeId(id), tick), fake)
+    }
+
+    fn start_with(options: SessionTrackerOptions, fake: &Fake) -> Self {
         let log = (NodeId(1), Arc::new(fake.clone()) as Arc<_>);
         let stores: Vec<Arc<dyn TreeStore>> = vec![Arc::new(fake.clone()), Arc::new(fake.clone())];
-        let options = SessionTrackerOptions::new(NodeId(id), tick);
         let (tracker, driver) = start(options, Ensemble::new(vec![log]), stores);
         let paused = Arc::new(AtomicBool::new(false));
         let driver = tokio::spawn(pausable(Arc::clone(&paused), driver));

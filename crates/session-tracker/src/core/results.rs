@@ -56,6 +56,7 @@ impl Core {
                 self.settle(slot, outcome, established);
             }
             (Proposal::Expire { session, .. }, outcome) => self.expiry_answered(now_ms, session, outcome),
+            (Proposal::Reap(path), outcome) => self.reap_answered(now_ms, &path, outcome),
             (Proposal::Lease(_), outcome) => {
                 let granted = outcome.ok().and_then(|mut body| body.try_get_u64().ok());
                 self.tracker.lease_answered(now_ms, granted);
@@ -119,7 +120,7 @@ fn established((session, timeout_ms): (SessionId, u32), password: Password, zxid
     Established { session, password, timeout_ms, zxid }
 }
 
-fn unexpected(what: &str, code: Option<ErrorCode>) -> ServiceError {
+pub(super) fn unexpected(what: &str, code: Option<ErrorCode>) -> ServiceError {
     ServiceError::Internal(format!(
         "the log refused {what}: {}",
         code.map_or("unknown code", ErrorCode::name)

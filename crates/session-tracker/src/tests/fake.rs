@@ -1,23 +1,20 @@
 //! A log and a replica in memory, with the state machine's rules for sessions and the lease.
 
+mod services;
+
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use async_trait::async_trait;
-use bytes::{BufMut, Bytes, BytesMut};
-use menagerie_proto::consensus::{Consensus, ConsensusStatus, PROPOSAL_QUEUE, Proposals, Tail};
-use menagerie_proto::tree_store::{
-    CheckpointStream, Lease, LinkHello, LinkItem, LinkQueue, ReadOutcome, SessionEvent, SessionInfo,
-    StoreLink, TreeStore, TreeStoreStatus,
-};
-use menagerie_proto::{ServiceError, ServiceResult};
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+use menagerie_proto::ServiceError;
+use menagerie_proto::tree_store::{Lease, LinkHello, LinkItem, LinkQueue, SessionEvent, SessionInfo};
 use menagerie_types::command::internal::{
     AttachSession, ChallengeLease, CreateSession, ExpireSession, TrackerLease,
 };
 use menagerie_types::command::{Command, read_chunk};
-use menagerie_types::{ErrorCode, IncarnationId, LogIndex, NodeId, OpCode, SessionId, WatchKinds, Zxid};
+use menagerie_types::{ErrorCode, IncarnationId, NodeId, OpCode, SessionId};
 use parking_lot::Mutex;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 /// The whole other side. Cheap to clone; each clone is a replica of its own name.
@@ -41,6 +38,13 @@ struct State {
     ids_taken: u32,
     expired: Vec<(SessionId, u64)>,
     hellos: Vec<LinkHello>,
+    /// What the reaper is told, with what becomes of it.
+    due: BTreeMap<String, Result<(), ErrorCode>>,
+    reaped: Vec<(String, u64)>,
+    /// When the reaper asked, and with which limits.
+    looks: Vec<(u64, i64, u32)>,
+    /// Reads are answered through the queue, as over a socket.
+    queues_reads: bool,
 }
 
 type Outcome = Result<Bytes, ErrorCode>;
@@ -62,6 +66,10 @@ impl Fake {
             ids_taken: 0,
             expired: Vec::new(),
             hellos: Vec::new(),
+            due: BTreeMap::new(),
+            reaped: Vec::new(),
+            looks: Vec::new(),
+            queues_reads: false,
         };
         Self { state: Arc::new(Mutex::new(state)) }
     }
@@ -95,6 +103,26 @@ impl Fake {
     /// Sessions expired so far, with the time.
     pub fn expired(&self) -> Vec<(SessionId, u64)> {
         self.state.lock().expired.clone()
+    }
+
+    /// Shows a znode to the reaper; `outcome` is that of its deletion.
+    pub fn make_due(&self, path: &str, outcome: Result<(), ErrorCode>) {
+        self.state.lock().due.insert(path.into(), outcome);
+    }
+
+    /// What was reaped so far, with the time.
+    pub fn reaped(&self) -> Vec<(String, u64)> {
+        self.state.lock().reaped.clone()
+    }
+
+    /// When the reaper looked: time, how long a container may stay unused, how many paths it takes.
+    pub fn looks(&self) -> Vec<(u64, i64, u32)> {
+        self.state.lock().looks.clone()
+    }
+
+    /// From now on reads are answered through the queue.
+    pub fn queue_reads(&self) {
+        self.state.lock().queues_reads = true;
     }
 
     /// The next so many new sessions find their ids taken.
@@ -178,6 +206,7 @@ impl State {
                 self.challenge(&ChallengeLease::decode(body).expect("body"));
                 Ok(Bytes::new())
             }
+            OpCode::DeleteContainer => self.reap(body),
             other => panic!("a tracker does not propose {other:?}"),
         }
     }
@@ -220,6 +249,29 @@ impl State {
         Ok(Bytes::new())
     }
 
+    fn reap(&mut self, mut body: &[u8]) -> Outcome {
+        let len = body.get_u32() as usize;
+        assert_eq!(len, body.len(), "a jute buffer and nothing else");
+        let path = String::from_utf8(body.into()).expect("UTF-8");
+        self.due.get(&path).copied().unwrap_or(Err(ErrorCode::NoNode))?;
+        self.due.remove(&path);
+        self.reaped.push((path, self.now_ms()));
+        Ok(Bytes::new())
+    }
+
+    fn look(&mut self, mut body: &[u8]) -> Bytes {
+        let look = (self.now_ms(), body.get_i64(), body.get_u32());
+        assert!(body.is_empty());
+        self.looks.push(look);
+        let mut out = BytesMut::new();
+        out.put_u32(self.due.len() as u32);
+        for path in self.due.keys() {
+            out.put_u32(path.len() as u32);
+            out.put_slice(path.as_bytes());
+        }
+        frame(self.zxid, Ok(out.freeze()))
+    }
+
     fn acquire(&mut self, body: &TrackerLease) -> Outcome {
         let now = self.now_ms();
         let ours = self.lease.holder == Some(body.tracker);
@@ -260,108 +312,4 @@ fn frame(zxid: i64, outcome: Outcome) -> Bytes {
     out.put_i32(err);
     out.put_slice(&body);
     out.freeze()
-}
-
-fn unsupported<T>() -> ServiceResult<T> {
-    Err(ServiceError::Invalid("trackers do not call this".into()))
-}
-
-#[async_trait]
-impl Consensus for Fake {
-    async fn propose(&self) -> ServiceResult<Proposals> {
-        let mut state = self.state.lock();
-        if !state.has_leader {
-            return Err(ServiceError::NotLeader { leader: None });
-        }
-        let (chunks, mut proposed) = mpsc::channel(PROPOSAL_QUEUE);
-        let (end, ended) = oneshot::channel();
-        let (stop, mut stopped) = oneshot::channel::<()>();
-        state.streams.push(stop);
-        let shared = Arc::clone(&self.state);
-        tokio::spawn(async move {
-            loop {
-                tokio::select! {
-                    biased;
-                    _ = &mut stopped => break,
-                    chunk = proposed.recv() => match chunk {
-                        Some(chunk) => shared.lock().apply(&chunk),
-                        None => break,
-                    },
-                }
-            }
-            let _gone = end.send(ServiceError::NotLeader { leader: None });
-        });
-        Ok(Proposals { chunks, ended })
-    }
-
-    async fn tail(&self, _from: LogIndex) -> ServiceResult<Tail> {
-        unsupported()
-    }
-
-    async fn barrier(&self) -> ServiceResult<LogIndex> {
-        unsupported()
-    }
-
-    async fn truncate(&self, _index: LogIndex) -> ServiceResult<LogIndex> {
-        unsupported()
-    }
-
-    async fn status(&self) -> ServiceResult<ConsensusStatus> {
-        unsupported()
-    }
-}
-
-#[async_trait]
-impl TreeStore for Fake {
-    async fn link(&self, hello: LinkHello) -> ServiceResult<Box<dyn StoreLink>> {
-        let mut state = self.state.lock();
-        assert!(hello.zxid <= Zxid(state.zxid) && hello.follow_sessions);
-        if state.history_gone == Some(hello.incarnation) {
-            return Err(ServiceError::HistoryGone("by the test".into()));
-        }
-        state.hellos.push(hello.clone());
-        let queue = Arc::new(LinkQueue::default());
-        let index = LogIndex(state.zxid as u64);
-        queue.push(LinkItem::Start {
-            index,
-            zxid: Zxid(state.zxid),
-            owned: Vec::new(),
-            events_complete: true,
-        });
-        queue.push(LinkItem::Lease(state.lease));
-        queue.push(LinkItem::Sessions(state.sessions.values().copied().collect()));
-        let results = state.results.get(&hello.incarnation).into_iter().flatten();
-        for (seq, frames) in (1..).zip(results).filter(|(seq, _)| *seq > hello.acked_seq) {
-            queue.push(LinkItem::Results { first_seq: seq, count: 1, frames: frames.clone() });
-        }
-        queue.wake();
-        state.links.push((hello.incarnation, Arc::clone(&queue)));
-        Ok(Box::new(FakeLink(queue)))
-    }
-
-    async fn fetch_checkpoint(&self) -> ServiceResult<CheckpointStream> {
-        unsupported()
-    }
-
-    async fn status(&self) -> ServiceResult<TreeStoreStatus> {
-        unsupported()
-    }
-}
-
-struct FakeLink(Arc<LinkQueue>);
-
-impl StoreLink for FakeLink {
-    fn read(&mut self, _token: u64, _read: &Command<'_>, _out: &mut BytesMut) -> ReadOutcome {
-        ReadOutcome::Closed
-    }
-
-    fn unwatch(&mut self, _path: &str, _kinds: WatchKinds) {}
-
-    fn await_applied(&mut self, _index: LogIndex) {}
-
-    fn flush(&mut self) {}
-
-    fn queue(&self) -> &Arc<LinkQueue> {
-        &self.0
-    }
 }
