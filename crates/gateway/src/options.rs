@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use menagerie_auth::{Enforcement, Properties, Registry, SaslServer};
 use menagerie_jute::four_letter::FourLetterWord;
 use menagerie_types::command::Policy;
 
@@ -38,6 +39,20 @@ pub struct GatewayOptions {
     pub policy: Policy,
     /// ACLs are not checked for clients of this gateway (`skipACL`). Default false.
     pub skip_acl: bool,
+    /// The schemes by which clients show who they are. Default: `ip` and `digest`.
+    pub registry: Registry,
+    /// Who may log in by SASL. Default: there is no SASL.
+    pub sasl: Option<SaslServer>,
+    /// What every connection must have shown. Default: nothing.
+    pub enforcement: Enforcement,
+}
+
+impl GatewayOptions {
+    /// [`Self::policy`], with the schemes that ACLs may name.
+    pub(crate) fn policy(&self) -> Policy {
+        let schemes = self.registry.schemes();
+        self.policy.with_if(Policy::SASL, schemes.sasl).with_if(Policy::X509, schemes.x509)
+    }
 }
 
 impl Default for GatewayOptions {
@@ -62,6 +77,10 @@ impl Default for GatewayOptions {
             outstanding_bytes: 64 * 1024 * 1024,
             policy: Policy::NONE,
             skip_acl: false,
+            // Without settings there is nothing to refuse.
+            registry: Registry::configure(&Properties::default(), false).unwrap_or_default(),
+            sasl: None,
+            enforcement: Enforcement::default(),
         }
     }
 }

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use bytes::BytesMut;
+use menagerie_auth::SaslExchange;
 use menagerie_types::{SessionId, Zxid};
 use tokio::sync::Notify;
 
@@ -78,6 +79,8 @@ pub struct Conn {
     pub accepted: Instant,
     /// Who the client is.
     pub identities: Identities,
+    /// Its login by SASL, once begun.
+    pub sasl: Option<Box<SaslExchange>>,
     /// Received and not yet taken.
     pub input: BytesMut,
     /// To be sent.
@@ -126,6 +129,7 @@ impl Conn {
             established: now,
             accepted: now,
             identities,
+            sasl: None,
             input: BytesMut::new(),
             output: BytesMut::new(),
             writes: 0,

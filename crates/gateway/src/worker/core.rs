@@ -35,6 +35,8 @@ pub enum Target {
     Conn(ConnToken),
     /// A call of the gRPC API.
     Api(oneshot::Sender<ApiReply>),
+    /// A reconfiguration that the log is to judge first; connection and xid.
+    Reconfig(ConnToken, i32),
     /// Nobody: a command of the worker itself.
     Nobody,
 }
@@ -98,6 +100,8 @@ pub struct Signals {
     pub words: Notify,
     /// Another tracker may be active: report to it at once.
     pub touch: Notify,
+    /// Reconfigurations wait to be carried out.
+    pub reconfigure: Notify,
 }
 
 /// See the module.
@@ -114,6 +118,8 @@ pub struct Core {
     pub link: Option<Box<dyn StoreLink>>,
     pub pending_reads: VecDeque<PendingRead>,
     pub syncs: Vec<PendingSync>,
+    /// Judged and not carried out.
+    pub reconfigurations: Vec<super::reconfig::Reconfiguration>,
     /// Four-letter words whose answer tells of other components.
     pub words: Vec<(ConnToken, FourLetterWord)>,
     pub watchers: Watchers,
@@ -160,6 +166,7 @@ impl Core {
             link: None,
             pending_reads: VecDeque::new(),
             syncs: Vec::new(),
+            reconfigurations: Vec::new(),
             words: Vec::new(),
             watchers: Watchers::default(),
             unwatched: Vec::new(),
@@ -171,7 +178,7 @@ impl Core {
             heard: None,
             challenged: None,
             streams: Vec::new(),
-            api_identities: Identities::new([], shared.options.skip_acl),
+            api_identities: Identities::of_nobody(&shared.options),
             throttled: Vec::new(),
             dirty: Vec::new(),
             ready: Vec::new(),

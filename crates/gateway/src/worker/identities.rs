@@ -1,92 +1,111 @@
 //! Who the client of a connection is.
 
-use bytes::Bytes;
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use menagerie_auth::{AuthFailed, Peer, Registry, TooManyIdentities};
 use menagerie_types::Identity;
 use menagerie_types::command::encode_identities;
 
-/// Identities that one connection may have: every command and every read carries them all.
-const COUNT_MAX: usize = 64;
-/// Their bytes together; the auth block of a command could take four times as many.
-const BYTES_MAX: usize = 16 * 1024;
+use crate::GatewayOptions;
 
-/// The identities of one connection, in the order in which they were shown, each once.
+/// What a command has room for.
+const ENCODED_LEN_MAX: usize = u16::MAX as usize;
+
+/// The identities of one connection, and what it can show for them.
 #[derive(Clone, Debug, Default)]
 pub struct Identities {
-    list: Vec<Identity>,
-    bytes: usize,
-    /// Nothing is forbidden (`skipACL`).
-    skip_acl: bool,
+    shown: menagerie_auth::Identities,
+    /// As commands carry them: with `skipACL`, the superuser's is among them, and nothing is forbidden.
     encoded: Bytes,
+    certificate: Option<Arc<[u8]>>,
+    skip_acl: bool,
 }
 
 impl Identities {
-    /// A client that was seen to be `first`, and with `skip_acl` may do anything.
-    pub fn new(first: impl IntoIterator<Item = Identity>, skip_acl: bool) -> Self {
-        let mut identities = Self { skip_acl, ..Self::default() };
-        for identity in first {
-            identities.add(identity);
-        }
-        identities.encode();
-        identities
+    /// Of a client whose connection begins.
+    pub fn of_peer(options: &GatewayOptions, peer: &Peer<'_>) -> Result<Self, AuthFailed> {
+        let mut identities = Self::of_nobody(options);
+        identities.certificate = peer.certificate.map(Arc::from);
+        let first = options.registry.connect(peer)?;
+        let too_long =
+            |error: TooManyIdentities| AuthFailed::Refused { scheme: "x509", reason: error.to_string() };
+        identities.add(first, &options.registry).map_err(too_long)?;
+        Ok(identities)
     }
 
-    /// Adds what the client has shown to be; false if it would be too much.
-    pub fn add(&mut self, identity: Identity) -> bool {
-        if self.list.contains(&identity) {
-            return true;
-        }
-        let bytes = self.bytes + identity.scheme.len() + identity.id.len();
-        if self.list.len() >= COUNT_MAX || bytes > BYTES_MAX {
-            return false;
-        }
-        self.bytes = bytes;
-        self.list.push(identity);
-        self.encode();
-        true
+    /// Of whoever calls the gRPC API.
+    pub fn of_nobody(options: &GatewayOptions) -> Self {
+        let skip_acl = options.skip_acl;
+        Self { skip_acl, encoded: if skip_acl { superuser() } else { Bytes::new() }, ..Self::default() }
     }
 
-    /// As commands and reads carry them; with `skipACL` the superuser is among them.
+    /// Adds what the client has shown to be: all of it, or nothing if it would be too much.
+    pub fn add(&mut self, new: Vec<Identity>, registry: &Registry) -> Result<(), TooManyIdentities> {
+        let mut shown = self.shown.clone();
+        shown.add(new, registry)?;
+        let mut encoded = shown.encoded().clone();
+        if self.skip_acl {
+            encoded = BytesMut::from_iter(superuser().into_iter().chain(encoded)).freeze();
+        }
+        if encoded.len() > ENCODED_LEN_MAX {
+            return Err(TooManyIdentities);
+        }
+        (self.shown, self.encoded) = (shown, encoded);
+        Ok(())
+    }
+
+    /// As commands and reads carry them.
     pub fn encoded(&self) -> &Bytes {
         &self.encoded
     }
 
-    /// Those that the client has shown.
-    pub fn iter(&self) -> impl Iterator<Item = &Identity> {
-        self.list.iter()
+    /// Those that the client may hear of.
+    pub fn shown(&self) -> &menagerie_auth::Identities {
+        &self.shown
     }
 
-    /// True if the client is anybody under the scheme.
-    pub fn has_scheme(&self, scheme: &str) -> bool {
-        self.list.iter().any(|identity| identity.scheme == scheme)
+    /// The certificate (DER) that the client has shown, found to be trusted.
+    pub fn certificate(&self) -> Option<&[u8]> {
+        self.certificate.as_deref()
     }
+}
 
-    fn encode(&mut self) {
-        let skip = self.skip_acl.then(|| Identity::new("super", ""));
-        let all: Vec<_> = self.list.iter().cloned().chain(skip).collect();
-        self.encoded = encode_identities(&all);
-    }
+fn superuser() -> Bytes {
+    encode_identities(&[Identity::new("super", "")])
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn an_identity_counts_once_and_there_is_an_end_to_them() {
-        let mut identities = Identities::new([Identity::new("ip", "127.0.0.1")], true);
-        assert!(identities.add(Identity::new("ip", "127.0.0.1")));
-        assert_eq!(identities.iter().count(), 1);
-        assert!(!identities.add(Identity::new("digest", "x".repeat(BYTES_MAX))));
-        let added = (0..1000).filter(|n| identities.add(Identity::new("digest", n.to_string()))).count();
-        assert_eq!(added, COUNT_MAX - 1);
+    fn of_localhost(options: &GatewayOptions) -> Identities {
+        let peer = Peer { address: ([127, 0, 0, 1], 1).into(), certificate: None };
+        Identities::of_peer(options, &peer).expect("an address will do")
     }
 
     #[test]
     fn to_skip_acls_is_to_be_the_superuser_without_saying_so() {
-        let encoded = |skip| Identities::new([Identity::new("ip", "::1")], skip).encoded().clone();
-        let (ip, superuser) = (Identity::new("ip", "::1"), Identity::new("super", ""));
-        assert_eq!(encoded(false), encode_identities(std::slice::from_ref(&ip)));
-        assert_eq!(encoded(true), encode_identities(&[ip, superuser]));
-        assert!(!Identities::new([], true).has_scheme("super"));
+        let mut options = GatewayOptions::default();
+        let (ip, superuser) = (Identity::new("ip", "127.0.0.1"), Identity::new("super", ""));
+        assert_eq!(*of_localhost(&options).encoded(), encode_identities(std::slice::from_ref(&ip)));
+        assert!(Identities::of_nobody(&options).encoded().is_empty());
+        options.skip_acl = true;
+        assert_eq!(*of_localhost(&options).encoded(), encode_identities(&[superuser.clone(), ip.clone()]));
+        assert_eq!(of_localhost(&options).shown().iter().collect::<Vec<_>>(), [&ip]);
+        assert_eq!(*Identities::of_nobody(&options).encoded(), encode_identities(&[superuser]));
+    }
+
+    #[test]
+    fn a_command_has_room_for_all_of_them() {
+        for skip_acl in [false, true] {
+            let options = GatewayOptions { skip_acl, ..GatewayOptions::default() };
+            let mut identities = of_localhost(&options);
+            let before = identities.encoded().clone();
+            let long = vec![Identity::new("digest", "x".repeat(ENCODED_LEN_MAX - 25))];
+            assert_eq!(identities.add(long, &options.registry).is_err(), skip_acl);
+            assert!(identities.encoded().len() <= ENCODED_LEN_MAX);
+            assert_eq!(*identities.encoded() == before, skip_acl);
+        }
     }
 }

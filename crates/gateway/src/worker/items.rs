@@ -82,11 +82,12 @@ impl Core {
             Target::Api(reply) => {
                 let _ = reply.send(ApiReply::from_frame(&Bytes::copy_from_slice(frame)));
             }
+            Target::Reconfig(token, xid) => self.reconfig_judged(token, xid, frame),
             Target::Nobody => {}
         }
     }
 
-    fn write_answered(&mut self, conn: &mut Conn, frame: &[u8]) {
+    pub(super) fn write_answered(&mut self, conn: &mut Conn, frame: &[u8]) {
         conn.writes -= 1;
         let err = i32::from_be_bytes(*frame[ERR_AT..].first_chunk().unwrap_or(&[0; 4]));
         if err == ErrorCode::SessionMoved.code() {

@@ -1,8 +1,7 @@
 //! Requests that the worker answers itself: pings, questions about watches and identities, what nobody knows.
 
 use menagerie_jute::{
-    JuteError, PathRequest, Reader, RequestHeader, WatchTypeRequest, begin_reply, end_reply, error_reply,
-    write, xid,
+    JuteError, PathRequest, Reader, RequestHeader, WatchTypeRequest, begin_reply, end_reply, write, xid,
 };
 use menagerie_types::{ErrorCode, LogIndex, OpCode, WatchKind, WatchKinds, Zxid};
 use tracing::debug;
@@ -107,15 +106,19 @@ impl Core {
 
     /// Answers without a body, as of the last transaction delivered.
     pub fn answer(&mut self, conn: &mut Conn, xid: i32, result: Result<(), ErrorCode>) {
-        let mark = begin_reply(&mut conn.output, xid, self.zxid, result.err().map_or(0, ErrorCode::code));
+        self.answer_as_of(conn, xid, self.zxid, result);
+    }
+
+    /// Answers without a body.
+    pub fn answer_as_of(&mut self, conn: &mut Conn, xid: i32, zxid: Zxid, result: Result<(), ErrorCode>) {
+        let mark = begin_reply(&mut conn.output, xid, zxid, result.err().map_or(0, ErrorCode::code));
         end_reply(&mut conn.output, mark);
         self.answered(conn);
     }
 
     /// The last words to a connection.
     pub fn refuse_and_close(&mut self, conn: &mut Conn, xid: i32, zxid: Zxid, error: ErrorCode) {
-        error_reply(&mut conn.output, xid, zxid, error);
-        self.answered(conn);
+        self.answer_as_of(conn, xid, zxid, Err(error));
         conn.drain();
     }
 

@@ -4,12 +4,14 @@
 //! tracker. Everything runs on one current-thread runtime, so nothing is locked and replies cost no hand-over.
 
 mod api;
+mod auth;
 mod conn;
 mod core;
 mod identities;
 mod items;
 mod local;
 mod reads;
+mod reconfig;
 mod requests;
 mod sessions;
 mod slab;
@@ -26,7 +28,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use menagerie_link::{Proposer, new_incarnation};
-use menagerie_types::Identity;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinSet, LocalSet};
 use tracing::{info, warn};
@@ -75,7 +76,7 @@ pub fn run(shared: &Arc<Shared>, mut intake: Intake) -> std::io::Result<()> {
 
 /// One incarnation: until the gateway stops, or the log no longer knows the incarnation.
 async fn serve(shared: &Arc<Shared>, intake: &mut Intake) {
-    let proposer = Proposer::with_policy(new_incarnation(), shared.options.policy);
+    let proposer = Proposer::with_policy(new_incarnation(), shared.options.policy());
     let worker = Worker {
         core: Rc::new(RefCell::new(Core::new(shared, proposer.clone(), Instant::now()))),
         sockets: Rc::default(),
@@ -88,6 +89,7 @@ async fn serve(shared: &Arc<Shared>, intake: &mut Intake) {
     tasks.spawn_local(worker.clone().establish());
     tasks.spawn_local(worker.clone().touch());
     tasks.spawn_local(worker.clone().sync());
+    tasks.spawn_local(worker.clone().reconfigure());
     tasks.spawn_local(worker.clone().answer_words());
     let mut link = tasks::link_task(&worker);
     loop {
@@ -124,8 +126,15 @@ impl Worker {
                 return;
             }
         };
-        let ip = Identity::new("ip", addr.ip().to_string());
-        let identities = Identities::new([ip], self.shared.options.skip_acl);
+        let peer = menagerie_auth::Peer { address: addr, certificate: None };
+        let identities = match Identities::of_peer(&self.shared.options, &peer) {
+            Ok(identities) => identities,
+            Err(error) => {
+                info!(%addr, %error, "closing a connection at once");
+                self.shared.stats.disconnected(addr.ip());
+                return;
+            }
+        };
         let token = self.with_core(|core| {
             let now = core.now;
             core.conns.insert(|token| conn::Conn::new(token, Peer::Socket(addr), identities, now))

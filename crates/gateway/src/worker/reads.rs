@@ -97,7 +97,7 @@ impl Core {
             Target::Api(reply) => {
                 let _ = reply.send(ApiReply::from_frame(frames));
             }
-            Target::Nobody => {}
+            Target::Reconfig(..) | Target::Nobody => {}
         }
     }
 

@@ -4,10 +4,10 @@
 use bytes::{Buf, BytesMut};
 use menagerie_jute::four_letter::FourLetterWord;
 use menagerie_jute::frame::{self, PREFIX_LEN};
-use menagerie_jute::{Reader, RequestHeader, error_reply, four_letter};
+use menagerie_jute::{Reader, RequestHeader, four_letter};
 use menagerie_proto::session_tracker::Attempt;
 use menagerie_types::command::Command;
-use menagerie_types::{ErrorCode, OpCode, SessionId, Zxid};
+use menagerie_types::{OpCode, SessionId};
 use tracing::debug;
 
 use super::conn::{Conn, ConnToken, Connecting, OUTPUT_SOFT_MAX, Phase, READS_MAX, WRITES_MAX};
@@ -130,10 +130,17 @@ impl Core {
         };
         let body = &frame[RequestHeader::LEN..];
         conn.touched = true;
-        let taken = match OpCode::from_code(header.op) {
+        let op = OpCode::from_code(header.op);
+        if !self.is_let_in(conn, op, header.xid) {
+            return Taken::Yes;
+        }
+        let taken = match op {
             Some(OpCode::Ping) => self.ping(conn),
             Some(OpCode::Sync) => self.sync(conn, header.xid, body),
-            Some(OpCode::Auth) => self.auth(conn, header.xid),
+            Some(OpCode::Reconfig) => self.reconfig(conn, header.xid, body),
+            Some(OpCode::Auth) => self.auth(conn, header.xid, body),
+            Some(OpCode::Sasl) => self.sasl(conn, header.xid, body),
+            Some(OpCode::WhoAmI) => self.who_am_i(conn, header.xid),
             Some(op @ (OpCode::CheckWatches | OpCode::RemoveWatches)) => {
                 self.watch_request(conn, op, header.xid, body)
             }
@@ -183,17 +190,6 @@ impl Core {
             Asked::NoLink => Taken::Wait,
         }
     }
-
-    /// No scheme can be presented yet: the connection's address is its only identity.
-    fn auth(&mut self, conn: &mut Conn, xid: i32) -> Taken {
-        if !conn.is_idle() {
-            return Taken::Wait;
-        }
-        error_reply(&mut conn.output, xid, Zxid(0), ErrorCode::AuthFailed);
-        self.mark_dirty(conn);
-        conn.drain();
-        Taken::Yes
-    }
 }
 
 /// Writes that a client may send. The numbers of Menagerie's own commands are unknown to clients.
@@ -201,16 +197,7 @@ pub fn is_client_write(op: OpCode) -> bool {
     use OpCode::*;
     matches!(
         op,
-        Create
-            | Create2
-            | CreateContainer
-            | CreateTtl
-            | Delete
-            | SetData
-            | SetAcl
-            | Multi
-            | Reconfig
-            | CloseSession
+        Create | Create2 | CreateContainer | CreateTtl | Delete | SetData | SetAcl | Multi | CloseSession
     )
 }
 

@@ -1,5 +1,6 @@
 //! The worker's state, driven without sockets: bytes and link items in, bytes out.
 
+mod auth;
 mod sessions;
 mod watchers;
 mod watches;
@@ -118,8 +119,12 @@ struct Bench {
 impl Bench {
     /// A worker with one open connection, linked to a replica.
     fn new(at_once: bool) -> Self {
+        Self::with_options(at_once, GatewayOptions::default())
+    }
+
+    fn with_options(at_once: bool, options: GatewayOptions) -> Self {
         let shared = Shared {
-            options: Arc::new(GatewayOptions::default()),
+            options: Arc::new(options),
             stats: Arc::new(Stats::default()),
             facts: Arc::default(),
             ensemble: Ensemble::new(vec![(NodeId(1), Arc::new(Unasked) as Arc<dyn Consensus>)]),
@@ -214,8 +219,19 @@ impl Bench {
 
 fn accept(core: &mut Core) -> ConnToken {
     let now = core.now;
-    let peer = Peer::Socket(([127, 0, 0, 1], 9).into());
-    core.conns.insert(|token| Conn::new(token, peer, Identities::default(), now))
+    let address = ([127, 0, 0, 1], 9).into();
+    let peer = menagerie_auth::Peer { address, certificate: None };
+    let identities = Identities::of_peer(&core.options, &peer).expect("an address will do");
+    core.conns.insert(|token| Conn::new(token, Peer::Socket(address), identities, now))
+}
+
+fn frame_of(op: OpCode, xid: i32, body: impl FnOnce(&mut BytesMut)) -> BytesMut {
+    let mut out = BytesMut::new();
+    let mark = frame::begin(&mut out);
+    RequestHeader { xid, op: op.code() }.encode(&mut out);
+    body(&mut out);
+    frame::end(&mut out, mark);
+    out
 }
 
 fn request(op: i32, xid: i32, watch: bool) -> BytesMut {
