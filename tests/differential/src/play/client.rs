@@ -4,18 +4,15 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use anyhow::Context as _;
 use bytes::{BufMut, Bytes, BytesMut};
 use menagerie_client::RawConnection;
-use menagerie_jute::{
-    ConnectRequest, ConnectResponse, PASSWORD_LEN, Reader, ReplyHeader, WatcherEvent, frame, xid,
-};
+use menagerie_jute::{ConnectRequest, ConnectResponse, PASSWORD_LEN, Reader, ReplyHeader, frame, xid};
 use menagerie_types::{OpCode, SessionId, Zxid};
 use tokio::net::TcpSocket;
 use tokio::time::timeout;
 
 use super::Play;
-use crate::case::{Body, CLIENTS, Connect, Request, Text};
+use crate::case::{Body, CLIENTS, Connect, Request, Text, readable};
 use crate::decode::{Tokens, error_name};
 use crate::encode::{self, Context};
 use crate::transcript::Token;
@@ -70,7 +67,7 @@ impl Client {
     }
 
     /// Opens a connection; the one before is then read to its end, which ZooKeeper makes if they share the session.
-    pub async fn connect(&mut self, play: &mut Play<'_>, how: Connect) -> anyhow::Result<()> {
+    pub async fn connect(&mut self, play: &mut Play<'_>, how: Connect) -> io::Result<()> {
         let before = self.connection.take();
         let mut connection = open(play.addr, self.index).await?;
         let request = self.connect_request(how);
@@ -96,7 +93,8 @@ impl Client {
                 return Ok(());
             }
         };
-        self.connected(play, how, connection, &answer, before).await
+        self.connected(play, how, connection, &answer, before).await;
+        Ok(())
     }
 
     async fn connected(
@@ -106,8 +104,12 @@ impl Client {
         connection: RawConnection,
         answer: &[u8],
         before: Option<RawConnection>,
-    ) -> anyhow::Result<()> {
-        let response = ConnectResponse::decode(&mut Reader::new(answer)).context("connect response")?;
+    ) {
+        let Ok(response) = ConnectResponse::decode(&mut Reader::new(answer)) else {
+            play.record_text(self.index, &format!("connecting: {}", readable(Some(answer))));
+            self.connection = before;
+            return;
+        };
         let ConnectResponse { timeout_ms, session_id, read_only, password, protocol_version } = response;
         self.connection = Some(connection);
         if timeout_ms <= 0 {
@@ -125,7 +127,7 @@ impl Client {
             if matches!(how, Connect::Attach) {
                 self.session = None;
             }
-            return Ok(());
+            return;
         }
         play.opened(session_id.0);
         let text =
@@ -145,7 +147,6 @@ impl Client {
             }
             None => (),
         }
-        Ok(())
     }
 
     fn connect_request(&self, how: Connect) -> ConnectRequest<'_> {
@@ -182,18 +183,17 @@ impl Client {
     }
 
     /// Sends a frame that lies about its length, or is too short; the connection has to end.
-    pub async fn frame(&mut self, play: &mut Play<'_>, len: i32, payload: &[u8]) -> anyhow::Result<()> {
-        let Some(connection) = &mut self.connection else { return Ok(()) };
+    pub async fn frame(&mut self, play: &mut Play<'_>, len: i32, payload: &[u8]) {
+        let Some(connection) = &mut self.connection else { return };
         let mut bytes = BytesMut::new();
         bytes.put_i32(len);
         bytes.put_slice(payload);
         let _ = connection.write(&bytes).await;
         self.expect_end(play).await;
-        Ok(())
     }
 
     /// Sends `requests` in one write and reads a reply to each.
-    pub async fn exchange(&mut self, play: &mut Play<'_>, requests: &[Request]) -> anyhow::Result<()> {
+    pub async fn exchange(&mut self, play: &mut Play<'_>, requests: &[Request]) {
         let context = Context { own: play.own, last_seen: self.last_seen };
         let mut bytes = BytesMut::new();
         let mut xids = Vec::with_capacity(requests.len());
@@ -207,16 +207,15 @@ impl Client {
             let _ = connection.write(&bytes).await;
         }
         for (request, sent) in requests.iter().zip(xids) {
-            if !self.answer(play, request, sent).await? {
+            if !self.answer(play, request, sent).await {
                 break;
             }
         }
-        Ok(())
     }
 
     // False once the connection has ended.
-    async fn answer(&mut self, play: &mut Play<'_>, request: &Request, sent: i32) -> anyhow::Result<bool> {
-        let Some((header, body)) = self.next_reply(play).await? else { return Ok(false) };
+    async fn answer(&mut self, play: &mut Play<'_>, request: &Request, sent: i32) -> bool {
+        let Some((header, body)) = self.next_reply(play).await else { return false };
         let own = play.own;
         let mut tokens = Tokens::about(&request.body);
         let expected = if request.op == OpCode::Ping.code() { xid::PING } else { sent };
@@ -243,11 +242,11 @@ impl Client {
         if ends(request.op, header.err) {
             self.expect_end(play).await;
         }
-        Ok(self.is_connected())
+        self.is_connected()
     }
 
     /// Reads what was under way to this client before.
-    pub async fn barrier(&mut self, play: &mut Play<'_>) -> anyhow::Result<()> {
+    pub async fn barrier(&mut self, play: &mut Play<'_>) {
         let request = Request::new(OpCode::Exists.code(), Body::Read(Text::new("/"), 0));
         let context = Context { own: play.own, last_seen: 0 };
         let mut bytes = BytesMut::new();
@@ -255,26 +254,28 @@ impl Client {
         if let Some(connection) = &mut self.connection {
             let _ = connection.write(&bytes).await;
         }
-        if let Some((header, _)) = self.next_reply(play).await?
+        if let Some((header, _)) = self.next_reply(play).await
             && header.xid != BARRIER_XID
         {
             play.record_text(self.index, "a reply too many");
         }
-        Ok(())
     }
 
     // Records events up to the next reply. None once the connection has ended, which is recorded too.
-    async fn next_reply(&mut self, play: &mut Play<'_>) -> anyhow::Result<Option<(ReplyHeader, Bytes)>> {
+    async fn next_reply(&mut self, play: &mut Play<'_>) -> Option<(ReplyHeader, Bytes)> {
         loop {
-            let Some(connection) = &mut self.connection else { return Ok(None) };
+            let connection = self.connection.as_mut()?;
             let text = match read(connection).await {
                 Frame::Payload(payload) => {
-                    let header = ReplyHeader::decode(&mut Reader::new(&payload)).context("reply header")?;
+                    let Ok(header) = ReplyHeader::decode(&mut Reader::new(&payload)) else {
+                        play.record_text(self.index, "a frame without a header");
+                        continue;
+                    };
                     let body = payload.slice(ReplyHeader::LEN..);
                     if header.xid != xid::NOTIFICATION {
-                        return Ok(Some((header, body)));
+                        return Some((header, body));
                     }
-                    self.event(play, header, &body)?;
+                    self.event(play, header, &body);
                     continue;
                 }
                 Frame::End => "closed",
@@ -285,21 +286,21 @@ impl Client {
         }
     }
 
-    fn event(&self, play: &mut Play<'_>, header: ReplyHeader, body: &[u8]) -> anyhow::Result<()> {
-        let event = WatcherEvent::decode(&mut Reader::new(body)).context("event")?;
-        let name = match event.event_type {
+    // By hand: the path may be no UTF-8.
+    fn event(&self, play: &mut Play<'_>, header: ReplyHeader, body: &[u8]) {
+        let mut reader = Reader::new(body);
+        let (Ok(event_type), Ok(state), Ok(path)) = (reader.i32(), reader.i32(), reader.buffer()) else {
+            return play.record_text(self.index, "an event that cannot be read");
+        };
+        let name = match event_type {
             1 => "NodeCreated",
             2 => "NodeDeleted",
             3 => "NodeDataChanged",
             4 => "NodeChildrenChanged",
             _ => "odd type",
         };
-        let text = format!(
-            "event {name}({}) {} state={} err={} ",
-            event.event_type, event.path, event.state, header.err
-        );
+        let text = format!("event {name}({event_type}) {} state={state} err={} ", readable(path), header.err);
         play.record_event(self.index, vec![Token::Text(text), Token::Exact(header.zxid)], header.zxid);
-        Ok(())
     }
 
     // Reads to the end of the connection, which is due.

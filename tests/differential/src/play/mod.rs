@@ -4,6 +4,7 @@ mod client;
 mod observer;
 
 use std::collections::HashMap;
+use std::io;
 use std::net::SocketAddr;
 
 use menagerie_types::OpCode;
@@ -52,41 +53,42 @@ impl<'a> Play<'a> {
         Ok(play.transcript)
     }
 
-    async fn act(&mut self, client: &mut Client, action: &Action) -> anyhow::Result<()> {
+    async fn act(&mut self, client: &mut Client, action: &Action) -> io::Result<()> {
         match action {
             Action::Send(requests) => self.send(client, requests).await,
             Action::Connect(how) => self.connect(client, *how).await,
             Action::Drop => {
-                self.barrier(client).await?;
+                self.barrier(client).await;
                 client.drop_connection();
                 Ok(())
             }
             Action::Rejoin(request) => {
-                self.barrier(client).await?;
+                self.barrier(client).await;
                 client.drop_connection();
                 self.send(client, std::slice::from_ref(request)).await
             }
             Action::Frame(len, payload) => {
                 self.ready(client).await?;
-                client.frame(self, *len, payload).await
+                client.frame(self, *len, payload).await;
+                Ok(())
             }
         }
     }
 
     // Requests that are answered out of turn, or that may end the connection, get a write of their own: what becomes
     // of others behind them in the same write is a race in ZooKeeper.
-    async fn send(&mut self, client: &mut Client, requests: &[Request]) -> anyhow::Result<()> {
+    async fn send(&mut self, client: &mut Client, requests: &[Request]) -> io::Result<()> {
         self.ready(client).await?;
         for requests in requests.chunk_by(|a, b| !stands_alone(a) && !stands_alone(b)) {
             if !client.is_connected() {
                 return Ok(());
             }
-            client.exchange(self, requests).await?;
+            client.exchange(self, requests).await;
         }
         Ok(())
     }
 
-    async fn ready(&mut self, client: &mut Client) -> anyhow::Result<()> {
+    async fn ready(&mut self, client: &mut Client) -> io::Result<()> {
         if client.is_connected() {
             return Ok(());
         }
@@ -95,8 +97,8 @@ impl<'a> Play<'a> {
         client.connect(self, how).await
     }
 
-    async fn connect(&mut self, client: &mut Client, how: Connect) -> anyhow::Result<()> {
-        self.barrier(client).await?;
+    async fn connect(&mut self, client: &mut Client, how: Connect) -> io::Result<()> {
+        self.barrier(client).await;
         // ZooKeeper ends the session's connection before it looks at the password.
         if matches!(how, Connect::WrongPassword | Connect::OddPassword(_)) {
             client.drop_connection();
@@ -105,14 +107,16 @@ impl<'a> Play<'a> {
     }
 
     // Reads what is under way to the client.
-    async fn barrier(&mut self, client: &mut Client) -> anyhow::Result<()> {
-        if client.is_connected() { client.barrier(self).await } else { Ok(()) }
+    async fn barrier(&mut self, client: &mut Client) {
+        if client.is_connected() {
+            client.barrier(self).await;
+        }
     }
 
     // Ends all sessions, so that their ephemerals go.
-    async fn end(&mut self, clients: &mut [Client]) -> anyhow::Result<()> {
+    async fn end(&mut self, clients: &mut [Client]) -> io::Result<()> {
         for client in &mut *clients {
-            self.barrier(client).await?;
+            self.barrier(client).await;
         }
         for (index, session) in std::mem::take(&mut self.left) {
             let mut client = Client::of(index, session);
@@ -124,7 +128,7 @@ impl<'a> Play<'a> {
         Ok(())
     }
 
-    async fn close(&mut self, client: &mut Client) -> anyhow::Result<()> {
+    async fn close(&mut self, client: &mut Client) -> io::Result<()> {
         if client.session().is_none() {
             return Ok(());
         }

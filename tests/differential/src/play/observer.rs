@@ -93,8 +93,10 @@ impl Observer {
             let (Body::Path(path) | Body::Read(path, _)) = &request.body else { continue };
             let path = String::from_utf8_lossy(path.0.as_deref().unwrap_or_default()).into_owned();
             if request.op == OpCode::GetChildren2.code() && header.err == 0 {
-                let response = GetChildren2Response::decode(&mut Reader::new(&body)).context("children")?;
-                children.extend(response.children.iter().map(|name| format!("{path}/{name}")));
+                // What cannot be read shows in the item.
+                let response = GetChildren2Response::decode(&mut Reader::new(&body));
+                let names = response.map(|response| response.children).unwrap_or_default();
+                children.extend(names.iter().map(|name| format!("{path}/{name}")));
             }
             let mut tokens = Tokens::default();
             tokens.text(format!(
