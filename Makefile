@@ -11,7 +11,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 # The binary under test. Built close to release: the profile is in Cargo.toml.
 export MENAGERIE_BIN ?= $(abspath $(TARGET)/test-release/menagerie)
 
-.PHONY: help run test test-rust test-e2e test-zookeeper zookeeper fmt lint deploy-check deny verify clean
+.PHONY: help run test test-rust test-e2e test-zookeeper zookeeper compat compat-c fmt lint deploy-check deny verify clean
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -56,6 +56,24 @@ $(ZOOKEEPER)/fetched.xml: tests/zookeeper/pom.xml
 	tests/zookeeper/prerequisites.sh
 	mvn --batch-mode --quiet --file $< dependency:copy-dependencies -DoutputDirectory=$(abspath $(ZOOKEEPER))/lib
 	cp $< $@
+
+# ---- existing clients: tests/compat -------------------------------------------------------------------------------
+# COMPAT_SHAPES=zookeeper,zookeeper-ensemble runs them against Apache ZooKeeper (after `make zookeeper`).
+COMPAT := build/compat
+COMPAT_RUN = $(abspath $(VENV))/bin/python -B tests/compat/lib/run.py
+COMPAT_RESULTS = $(abspath $(VENV))/bin/python -B tests/compat/lib/results.py
+COMPAT_CLIENTS := compat-kazoo compat-c compat-node compat-rust
+
+compat: binary-under-test $(VENV)/installed.txt ## every existing client against all shapes, and a table of how it went
+	$(COMPAT_RESULTS) clear
+	$(MAKE) --keep-going $(COMPAT_CLIENTS); status=$$?; $(COMPAT_RESULTS) && exit $$status
+
+compat-c: binary-under-test $(VENV)/installed.txt ## ZooKeeper's C client and cli_mt, from Debian
+	tests/compat/c/prerequisites.sh
+	mkdir -p $(COMPAT)
+	gcc -std=gnu11 -O1 -g -Wall -Wextra -Werror -DTHREADED -o $(COMPAT)/c-client tests/compat/c/*.c -lzookeeper_mt -lpthread
+	$(COMPAT_RUN) c "$$(tests/compat/c/version.sh)" -- $(COMPAT)/c-client; status=$$?; \
+	    $(COMPAT_RUN) cli_mt "$$(tests/compat/c/version.sh)" -- $(PYTHON) -B tests/compat/c/cli_mt.py && exit $$status
 
 fmt: ## format the Rust code
 	$(CARGO) fmt --all
