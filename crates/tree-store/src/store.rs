@@ -9,6 +9,9 @@ use futures::stream;
 use menagerie_link::Ensemble;
 use menagerie_proto::ServiceResult;
 use menagerie_proto::tree_store::{CheckpointStream, LinkHello, StoreLink, TreeStore, TreeStoreStatus};
+use menagerie_types::command::Command;
+use menagerie_types::command::internal::PublishConfig;
+use menagerie_types::{OpCode, SessionId};
 use tracing::info;
 
 use crate::checkpoint::Checkpointer;
@@ -54,6 +57,28 @@ impl LocalTreeStore {
     pub async fn shutdown(&self) -> Result<(), TreeStoreError> {
         self.replica.stop();
         self.checkpointer.stop().await
+    }
+
+    /// Has `/zookeeper/config` show an ensemble, unless it shows that one or a later one already, or a proposal of
+    /// this replica is still on its way: call it again.
+    pub fn publish_config(&self, config: &PublishConfig) {
+        let replica = &self.replica;
+        let shown = replica.state.read().published_ensemble();
+        if !replica.is_caught_up()
+            || shown >= config.membership_index
+            || replica.proposer.has_unacknowledged()
+        {
+            return;
+        }
+        let (body, session) = (config.encode(), SessionId::NONE);
+        replica.proposer.push(&Command {
+            op: OpCode::PublishConfig,
+            session,
+            xid: 0,
+            auth: &[],
+            body: &body,
+        });
+        replica.proposer.wake();
     }
 
     /// Takes a checkpoint now, if anything was applied since the last one. Returns when it is on stable storage.

@@ -2,6 +2,7 @@
 
 pub mod consensus;
 pub mod gateway;
+pub mod membership;
 mod per_thread;
 pub mod public_api;
 pub mod remote;

@@ -27,10 +27,15 @@ pub fn ensemble(members: &Members, local: Option<(NodeId, Arc<dyn Consensus>)>) 
     let here = local.as_ref().map(|(id, _)| *id);
     all.extend(local.map(|(id, member)| (id, Arc::new(LayeredConsensus::new(member)) as _)));
     for (id, address) in members.iter().filter(|(id, _)| Some(*id) != here) {
-        let client = Arc::new(PerThread::new(address, ConsensusClient::new).map_err(wrong(address))?);
-        all.push((id, Arc::new(LayeredConsensus::new(client))));
+        all.push((id, log_member(address)?));
     }
     Ok(if here.is_some() { Ensemble::with_local_first(all) } else { Ensemble::new(all) })
+}
+
+/// A member of the log over gRPC.
+pub fn log_member(address: &str) -> Result<Arc<dyn Consensus>> {
+    let client = Arc::new(PerThread::new(address, ConsensusClient::new).map_err(wrong(address))?);
+    Ok(Arc::new(LayeredConsensus::new(client)))
 }
 
 /// The replicas of the tree other than `except`, over gRPC.
@@ -62,7 +67,8 @@ pub fn trackers(members: &Members, except: Option<NodeId>) -> Result<Vec<Tracker
         .collect()
 }
 
-fn tracker(address: &str) -> Result<SessionTrackerClient> {
+/// A session tracker over gRPC.
+pub fn tracker(address: &str) -> Result<SessionTrackerClient> {
     Ok(SessionTrackerClient::new(channel::lazy(address).map_err(wrong(address))?))
 }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use menagerie_gateway::GatewayOptions;
 use menagerie_gateway::Trackers;
+use menagerie_link::Ensemble;
 use menagerie_proto::consensus::Member;
 use menagerie_types::NodeId;
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -21,7 +22,7 @@ use crate::parts::consensus::ConsensusPart;
 use crate::parts::gateway::{Backends, with_smallest_timeout};
 use crate::parts::session_tracker::{OnStop, SessionTrackerPart, Times};
 use crate::parts::tree_store::TreeStorePart;
-use crate::parts::{consensus, gateway, public_api, remote, session_tracker, tree_store};
+use crate::parts::{consensus, gateway, membership, public_api, remote, session_tracker, tree_store};
 use crate::process::Process;
 use crate::threads::RuntimeThread;
 
@@ -56,7 +57,7 @@ pub async fn run(plan: Plan, recorder: PrometheusHandle) -> Result<()> {
     let others: Members = plan.members.iter().map(|m| (m.id, m.address.clone())).collect();
     let log = (plan.id, plan.members, plan.log_dir);
     let consensus = consensus::start(&mut process, &thread, log).await?;
-    let tree_store =
+    let (tree_store, store_ensemble) =
         start_store(&mut process, &thread, (plan.id, plan.tree_dir), (&consensus, &others)).await?;
     consensus.hand_over_on_stop(&mut process, &thread);
     let ensemble = local_first(&consensus, &others)?;
@@ -69,7 +70,15 @@ pub async fn run(plan: Plan, recorder: PrometheusHandle) -> Result<()> {
     trackers.extend(remote::trackers(&others, Some(plan.id))?);
     let least = Duration::from_millis(plan.times.min_timeout_ms.into());
     let options = with_smallest_timeout(plan.gateway, least);
-    let backends = Backends { ensemble, stores, trackers: Trackers::new(trackers) };
+    let own_tracker = (plan.id, tracker.handle());
+    let trackers = Trackers::new(trackers);
+    if plan.internal.is_some() {
+        let ensembles = vec![ensemble.clone(), store_ensemble];
+        let (consensus, store) = (consensus.local.clone(), tree_store.local.clone());
+        let trackers = (trackers.clone(), own_tracker);
+        membership::follow(&process, membership::Follower { consensus, store, ensembles, trackers });
+    }
+    let backends = Backends { ensemble, stores, trackers };
     let gateway = gateway::start(&mut process, options, backends)?;
     let mut line = format!("menagerie {} is serving: client {}", plan.name, gateway.client_addr);
     if let Some(bound) = plan.grpc {
@@ -91,16 +100,18 @@ async fn start_store(
     thread: &RuntimeThread,
     (id, dir): (NodeId, PathBuf),
     (consensus, others): (&ConsensusPart, &Members),
-) -> Result<TreeStorePart> {
+) -> Result<(TreeStorePart, Ensemble)> {
     let (local, members) = (consensus.local.clone(), others.clone());
     let connected = thread.run(async move {
         let ensemble = remote::ensemble(&members, Some((local.id(), Arc::new(local))))?;
         Ok((ensemble, remote::stores(&members, Some(id))?))
     });
-    tree_store::start(process, thread, (id, dir), connected.await??).await
+    let (ensemble, peers): (Ensemble, _) = connected.await??;
+    let part = tree_store::start(process, thread, (id, dir), (ensemble.clone(), peers)).await?;
+    Ok((part, ensemble))
 }
 
-fn local_first(consensus: &ConsensusPart, others: &Members) -> Result<menagerie_link::Ensemble> {
+fn local_first(consensus: &ConsensusPart, others: &Members) -> Result<Ensemble> {
     let local = consensus.local.clone();
     remote::ensemble(others, Some((local.id(), Arc::new(local))))
 }
