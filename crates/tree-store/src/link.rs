@@ -44,10 +44,7 @@ impl StoreLink for LocalLink {
     }
 
     fn await_applied(&mut self, index: LogIndex) {
-        let state = self.replica.state.read();
-        self.replica.links.lock().await_applied(self.key, index, &state);
-        drop(state);
-        self.queue.wake();
+        self.replica.with_links(|state, links| links.await_applied(self.key, index, state));
     }
 
     fn flush(&mut self) {}

@@ -20,6 +20,9 @@ pub struct TreeStoreOptions {
     pub checkpoint_cache_bytes: u64,
     /// Results kept for each proposer until it says that it has them.
     pub result_bytes_max: usize,
+    /// Memory for the last changes of znodes: a link that comes from another replica gets from there exactly the events
+    /// that its watches have missed. 0 for none.
+    pub event_history_bytes: usize,
     /// How long a new link waits for the zxid its caller has seen.
     pub link_wait: Duration,
     /// How often the digest is compared with the peers'.
@@ -38,6 +41,7 @@ impl TreeStoreOptions {
             checkpoint_bytes: 64 * 1024 * 1024,
             checkpoint_cache_bytes: 512 * 1024 * 1024,
             result_bytes_max: 32 * 1024 * 1024,
+            event_history_bytes: 16 * 1024 * 1024,
             link_wait: Duration::from_secs(2),
             digest_interval: Duration::from_secs(10),
             truncate_margin: 1000,

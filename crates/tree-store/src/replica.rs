@@ -40,7 +40,8 @@ pub(crate) struct Replica {
 }
 
 impl Replica {
-    pub(crate) fn new(options: TreeStoreOptions, state: State, checkpoint: LogIndex) -> Self {
+    pub(crate) fn new(options: TreeStoreOptions, mut state: State, checkpoint: LogIndex) -> Self {
+        state.set_event_history_bytes(options.event_history_bytes);
         let proposer = Proposer::new(menagerie_link::new_incarnation());
         let links = Links::new(options.result_bytes_max, proposer.clone());
         Self {
@@ -75,7 +76,8 @@ impl Replica {
     }
 
     /// Puts another state in the place of this one. The links end: they have missed what lies between.
-    pub(crate) fn replace_state(&self, new: State) {
+    pub(crate) fn replace_state(&self, mut new: State) {
+        new.set_event_history_bytes(self.options.event_history_bytes);
         let mut state = self.state.write();
         let mut links = self.links.lock();
         links.close_all(&ServiceError::Unavailable("the replica was rebuilt from a peer".into()));
@@ -90,20 +92,27 @@ impl Replica {
 
     /// Opens a link at the state as it is now.
     pub(crate) fn open_link(&self, hello: &LinkHello) -> ServiceResult<(LinkKey, Arc<LinkQueue>)> {
+        self.with_links(|state, links| {
+            // Under the lock: whoever sets these closes all links under it afterwards.
+            self.check_fault()?;
+            if *self.stop.borrow() {
+                return Err(ServiceError::Unavailable("the replica is shutting down".into()));
+            }
+            links.open(state, hello)
+        })
+    }
+
+    /// Runs `f` while nothing is applied; what it pushes is delivered.
+    pub(crate) fn with_links<T>(&self, f: impl FnOnce(&State, &mut Links) -> T) -> T {
         let state = self.state.read();
         let mut links = self.links.lock();
-        // Under the lock: whoever sets these closes all links under it afterwards.
-        self.check_fault()?;
-        if *self.stop.borrow() {
-            return Err(ServiceError::Unavailable("the replica is shutting down".into()));
-        }
-        let opened = links.open(&state, hello);
+        let done = f(&state, &mut links);
         let mut queues = Vec::new();
         links.drain_touched(&mut queues);
         drop(links);
         drop(state);
         wake(&mut queues);
-        opened
+        done
     }
 
     /// Waits until the replica has caught up with the log and has reached `zxid`, but not for long.

@@ -1,12 +1,15 @@
 //! Results that proposers may still ask for, so that a link can move here without losing any.
 
 use std::collections::{HashMap, VecDeque};
+use std::ops::Range;
 
 use bytes::Bytes;
-use menagerie_types::IncarnationId;
+use menagerie_types::{IncarnationId, Zxid};
 
 /// What a block costs beside its bytes.
 const BLOCK_OVERHEAD: usize = 128;
+/// Where the zxid stands in a frame: after its length and the xid.
+const ZXID: Range<usize> = 8..16;
 
 /// Consecutive results of one incarnation.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,17 +31,39 @@ impl Block {
         if skip >= u64::from(self.count) {
             return None;
         }
-        let mut at = 0;
+        let mut rest = &self.frames[..];
         for _ in 0..skip {
-            let prefix: [u8; 4] = self.frames.get(at..at + 4)?.try_into().ok()?;
-            at += 4 + u32::from_be_bytes(prefix) as usize;
+            next_frame(&mut rest)?;
         }
-        (at <= self.frames.len()).then(|| Self {
-            first_seq: self.first_seq + skip,
-            count: self.count - skip as u32,
-            frames: self.frames.slice(at..),
-        })
+        self.clone().split(skip as u32, self.frames.len() - rest.len()).1
     }
+
+    /// The results of transactions before `zxid`, and the others.
+    pub(crate) fn split_before(self, zxid: Zxid) -> (Option<Self>, Option<Self>) {
+        let mut rest = &self.frames[..];
+        let (mut count, mut len) = (0, 0);
+        while let Some(frame) = next_frame(&mut rest)
+            && frame.get(ZXID).and_then(|at| at.try_into().ok()).map(i64::from_be_bytes) < Some(zxid.0)
+        {
+            (count, len) = (count + 1, self.frames.len() - rest.len());
+        }
+        self.split(count, len)
+    }
+
+    /// The first `count` results, which take `len` bytes, and the others.
+    fn split(mut self, count: u32, len: usize) -> (Option<Self>, Option<Self>) {
+        let first = Self { first_seq: self.first_seq, count, frames: self.frames.split_to(len) };
+        let second = Self { first_seq: self.first_seq + u64::from(count), count: self.count - count, ..self };
+        ((first.count > 0).then_some(first), (second.count > 0).then_some(second))
+    }
+}
+
+/// Takes a frame with its length prefix off `rest`.
+fn next_frame<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
+    let len = 4 + u32::from_be_bytes(*rest.first_chunk()?) as usize;
+    let frame = rest.get(..len)?;
+    *rest = &rest[len..];
+    Some(frame)
 }
 
 #[derive(Debug, Default)]
@@ -164,6 +189,28 @@ mod tests {
         }
         assert_eq!(block(1, 4).after(2), Some(block(3, 2)));
         assert_eq!(history.after(WHO, 7, 7), Some(vec![]));
+    }
+
+    #[test]
+    fn results_are_cut_where_an_event_stands() {
+        let mut frames = BytesMut::new();
+        for zxid in [3, 5, 6] {
+            frames.put_u32(16);
+            frames.put_i32(0);
+            frames.put_i64(zxid);
+            frames.put_i32(0);
+        }
+        let whole = Block { first_seq: 7, count: 3, frames: frames.freeze() };
+        let counts = |zxid| {
+            let (before, rest) = whole.clone().split_before(Zxid(zxid));
+            let lens = [&before, &rest].map(|part| part.as_ref().map_or(0, |block| block.frames.len()));
+            assert_eq!(lens.iter().sum::<usize>(), whole.frames.len());
+            (before.map(|b| (b.first_seq, b.count)), rest.map(|b| (b.first_seq, b.count)))
+        };
+        assert_eq!(counts(3), (None, Some((7, 3))), "an event comes before the result that caused it");
+        assert_eq!(counts(4), (Some((7, 1)), Some((8, 2))));
+        assert_eq!(counts(6), (Some((7, 2)), Some((9, 1))));
+        assert_eq!(counts(7), (Some((7, 3)), None));
     }
 
     #[test]

@@ -4,9 +4,10 @@
 
 mod effects;
 mod history;
+mod resume;
 mod watches;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::BytesMut;
@@ -14,7 +15,7 @@ use menagerie_link::Proposer;
 use menagerie_proto::tree_store::{Lease, LinkHello, LinkItem, LinkQueue, SessionInfo};
 use menagerie_proto::{ServiceError, ServiceResult};
 use menagerie_tree::State;
-use menagerie_types::{EventType, IncarnationId, LogIndex, SessionId, WatchKind, WatchKinds, Zxid};
+use menagerie_types::{IncarnationId, LogIndex, SessionId, WatchKind, WatchKinds, Zxid};
 
 use effects::Run;
 use history::ResultHistory;
@@ -87,13 +88,9 @@ impl Links {
             self.close(older, ServiceError::Unavailable("replaced by a newer link".into()));
         }
         let key = self.add(hello);
-        self.greet(key, state, hello.follow_sessions);
-        self.resume_watches(key, state, hello);
-        for block in results {
-            let item =
-                LinkItem::Results { first_seq: block.first_seq, count: block.count, frames: block.frames };
-            self.push(key, item);
-        }
+        let missed = self.resume_watches(key, state, hello);
+        self.greet(key, state, (hello.follow_sessions, missed.complete));
+        self.deliver_missed(key, missed.events, results);
         if let Some(expected_seq) = self.history.refused(hello.incarnation) {
             self.push(key, LinkItem::Refused { expected_seq });
         }
@@ -118,43 +115,15 @@ impl Links {
         key
     }
 
-    fn greet(&mut self, key: LinkKey, state: &State, follow_sessions: bool) {
+    fn greet(&mut self, key: LinkKey, state: &State, (follow_sessions, events_complete): (bool, bool)) {
         let owned = self.links.get(&key).map(|link| state.owned_by(link.incarnation).collect());
         let owned = owned.unwrap_or_default();
-        self.push(
-            key,
-            LinkItem::Start { index: state.index(), zxid: state.zxid(), owned, events_complete: true },
-        );
+        let (index, zxid) = (state.index(), state.zxid());
+        self.push(key, LinkItem::Start { index, zxid, owned, events_complete });
         self.push(key, LinkItem::Lease(lease(&state.lease())));
         if follow_sessions {
             let sessions = state.sessions().map(|(id, session)| session_info(id, &session)).collect();
             self.push(key, LinkItem::Sessions(sessions));
-        }
-    }
-
-    /// What happened since the caller's zxid fires; the rest is registered. An event is told once for each path,
-    /// and takes all the kinds with it that it fires, as it would have when it happened.
-    fn resume_watches(&mut self, key: LinkKey, state: &State, hello: &LinkHello) {
-        let mut fired: HashMap<&str, WatchKinds> = HashMap::new();
-        let mut told: HashSet<(&str, EventType)> = HashSet::new();
-        let mut waiting: Vec<(WatchKind, &str)> = Vec::new();
-        for (kind, path) in &hello.watches {
-            let Some(event) = state.missed(*kind, path, hello.zxid) else {
-                waiting.push((*kind, path));
-                continue;
-            };
-            fired.entry(path).or_default().0 |= WatchKinds::fired_by(event).0;
-            if told.insert((path, event)) {
-                self.push(
-                    key,
-                    LinkItem::Event { zxid: state.zxid(), event, path: path.as_str().into(), acl: None },
-                );
-            }
-        }
-        for (kind, path) in waiting {
-            if !fired.get(path).is_some_and(|kinds| kinds.contains(kind)) {
-                self.watches.insert(key, path, kind);
-            }
         }
     }
 
@@ -197,11 +166,13 @@ impl Links {
         }
     }
 
-    /// Hands out the queues that something was pushed to, to be woken without any lock.
+    /// Lets go what was pushed since the last time, as a whole, and hands out the queues concerned, to be woken
+    /// without any lock.
     pub(crate) fn drain_touched(&mut self, queues: &mut Vec<Arc<LinkQueue>>) {
         for key in self.touched.drain(..) {
             if let Some(link) = self.links.get_mut(&key) {
                 link.touched = false;
+                link.queue.commit();
                 queues.push(Arc::clone(&link.queue));
             }
         }
@@ -221,6 +192,7 @@ impl Links {
     /// Ends a link from this side.
     fn close(&mut self, key: LinkKey, error: ServiceError) {
         if let Some(link) = self.links.get(&key) {
+            link.queue.commit();
             link.queue.close(error);
         }
         self.remove(key);
@@ -250,7 +222,7 @@ impl Links {
 
     fn push(&mut self, key: LinkKey, item: LinkItem) {
         let Some(link) = self.links.get_mut(&key) else { return };
-        link.queue.push(item);
+        link.queue.stage(item);
         if !link.touched {
             link.touched = true;
             self.touched.push(key);
