@@ -10,6 +10,7 @@ mod jaas;
 mod properties;
 mod provider;
 mod sasl;
+mod text;
 mod x509;
 
 pub use acl::{FixedAcl, Schemes, fixup, masked, permits};

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use menagerie_types::Identity;
 use sha1::Digest as _;
 
-use crate::{ConfigError, Properties};
+use crate::{ConfigError, Properties, text};
 
 const ALGORITHM: &str = "DigestAuthenticationProvider.digestAlg";
 
@@ -105,7 +105,7 @@ impl Digest {
 
     /// Whoever knows a password is somebody: this never fails. Bytes that are not UTF-8 become U+FFFD.
     pub(super) fn authenticate(&self, auth: &[u8]) -> Vec<Identity> {
-        let id = self.id(&String::from_utf8_lossy(auth));
+        let id = self.id(&text::decode(auth));
         let is_super = self.super_digest.as_deref() == Some(&id[..]);
         is_super
             .then(|| Identity::new("super", ""))

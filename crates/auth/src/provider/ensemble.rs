@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::{AuthFailed, Properties};
+use crate::{AuthFailed, Properties, text};
 
 /// The provider of the `ensemble` scheme.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -20,7 +20,7 @@ impl Ensemble {
 
     pub(super) fn check(&self, auth: &[u8]) -> Result<(), AuthFailed> {
         let Some(names) = &self.names else { return Ok(()) };
-        if auth.is_empty() || names.contains(&String::from_utf8_lossy(auth)[..]) {
+        if auth.is_empty() || names.contains(&text::decode(auth)[..]) {
             return Ok(());
         }
         Err(AuthFailed::WrongEnsemble)

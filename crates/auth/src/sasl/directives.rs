@@ -1,5 +1,7 @@
 //! The `name=value` lists of which DIGEST-MD5 messages consist (RFC 2831 section 7.1), read as Java reads them.
 
+use crate::text;
+
 /// What a client's response may hold, at most once each. Other names are skipped.
 const NAMES: [&str; 12] = [
     "username",
@@ -31,7 +33,7 @@ impl Directives {
 
     /// The value as text. What is not UTF-8 becomes U+FFFD.
     pub(super) fn text(&self, name: &str) -> Option<String> {
-        self.get(name).map(|value| String::from_utf8_lossy(value).into_owned())
+        self.get(name).map(|value| text::decode(value))
     }
 
     pub(super) fn parse(message: &[u8]) -> Result<Self, &'static str> {

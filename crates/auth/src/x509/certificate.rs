@@ -68,5 +68,8 @@ fn put_assertion(out: &mut String, assertion: AnyRef<'_>) -> der::Result<()> {
         }
     }
     out.push('=');
-    value::put(out, AnyRef::decode(&mut fields)?, keyword.is_some())
+    // The type of the value may be one that the library does not know.
+    let value = fields.read_slice(fields.remaining_len())?;
+    value::put(out, value, keyword.is_some());
+    Ok(())
 }

@@ -2,35 +2,34 @@
 
 use std::fmt::Write;
 
-use der::{AnyRef, Encode, Tag, Tagged};
+use der::{AnyRef, Decode, Tag, Tagged};
 
 /// What must not stand in a value without a backslash.
 const SPECIAL: &str = ",=+<>#;\"\\";
 
-/// Appends a value: its text with escapes or, if there is none or nobody would know the type, its bytes in hex.
-pub(super) fn put(out: &mut String, value: AnyRef<'_>, has_keyword: bool) -> der::Result<()> {
+/// Appends an encoded value: its text with escapes or, if there is none or nobody would know the type, its bytes in hex.
+pub(super) fn put(out: &mut String, value: &[u8], has_keyword: bool) {
     match text(value).filter(|_| has_keyword) {
         Some(text) => put_text(out, &text),
         None => {
             out.push('#');
-            let mut bytes = vec![0; usize::try_from(value.encoded_len()?)?];
-            for byte in value.encode_to_slice(&mut bytes)? {
+            for byte in value {
                 // Writing to a string does not fail.
                 let _ = write!(out, "{byte:02x}");
             }
         }
     }
-    Ok(())
 }
 
 /// The text of a string type, by the character set that Java takes for it.
-fn text(value: AnyRef<'_>) -> Option<String> {
+fn text(value: &[u8]) -> Option<String> {
+    let value = AnyRef::from_der(value).ok()?;
     let bytes = value.value();
     match value.tag() {
         Tag::PrintableString | Tag::TeletexString | Tag::Ia5String | Tag::GeneralString => {
             Some(bytes.iter().map(|byte| char::from(*byte)).collect())
         }
-        Tag::Utf8String => Some(String::from_utf8_lossy(bytes).into_owned()),
+        Tag::Utf8String => Some(crate::text::decode(bytes)),
         Tag::BmpString => {
             let pairs = bytes.chunks_exact(2).map(|pair| u16::from_be_bytes([pair[0], pair[1]]));
             let odd = (bytes.len() % 2 == 1).then_some(char::REPLACEMENT_CHARACTER);
