@@ -24,8 +24,8 @@ pub enum JuteError {
     /// A null path where the operation needs one.
     #[error("path is null")]
     NullPath,
-    /// A null string in a list of strings.
-    #[error("list has a null element")]
+    /// A null list of strings, or a null string in one.
+    #[error("list is null or has a null element")]
     NullElement,
     /// A password that is neither null nor 16 bytes.
     #[error("password of {0} bytes")]
@@ -33,7 +33,10 @@ pub enum JuteError {
     /// An operation that may not stand in a multi, or not with the reads or writes before it.
     #[error("operation {0} is not allowed in this multi")]
     MultiOpNotAllowed(i32),
-    /// Flags that ask for a TTL, in a multi's create that has none.
+    /// Flags without a meaning, or that ask for a TTL, in a multi's create that has none.
     #[error("create flags {0} are not allowed in a multi")]
     MultiCreateFlags(i32),
+    /// A null ACL in a multi's create.
+    #[error("acl is null")]
+    NullAcl,
 }

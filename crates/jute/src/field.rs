@@ -30,8 +30,8 @@ fields! {
     &'a str: |reader| reader.string()?.ok_or(JuteError::NullPath), |value, out| write::string(out, Some(value));
     Option<&'a str>: |reader| reader.string(), |value, out| write::string(out, *value);
     Option<&'a [u8]>: |reader| reader.buffer(), |value, out| write::buffer(out, *value);
-    // ZooKeeper's own server fails on a null list of strings; an empty one means the same.
-    Vec<&'a str>: |reader| Ok(reader.string_vec()?.unwrap_or_default()), |value, out| write::string_vec(out, value);
+    // ZooKeeper's own server fails on a null list of strings, too.
+    Vec<&'a str>: |reader| reader.string_vec()?.ok_or(JuteError::NullElement), |value, out| write::string_vec(out, value);
     Option<AclList<'a>>: |reader| AclList::decode(reader), |value, out| match value {
         Some(list) => list.encode(out),
         None => write::i32(out, -1),

@@ -84,15 +84,7 @@ impl<'a> MultiOp<'a> {
             Some(OpCode::Create | OpCode::Create2 | OpCode::CreateContainer) => {
                 Self::by_flags(CreateRequest::decode(reader)?, op)?
             }
-            Some(OpCode::CreateTtl) => {
-                let request = CreateTtlRequest::decode(reader)?;
-                let CreateTtlRequest { path, data, acl, flags, .. } = request;
-                if is_mode(flags, CreateMode::is_ttl) {
-                    Self::CreateTtl(request)
-                } else {
-                    Self::by_flags(CreateRequest { path, data, acl, flags }, op)?
-                }
-            }
+            Some(OpCode::CreateTtl) => Self::by_flags_with_ttl(CreateTtlRequest::decode(reader)?),
             Some(OpCode::Delete) => Self::Delete(DeleteRequest::decode(reader)?),
             Some(OpCode::SetData) => Self::SetData(SetDataRequest::decode(reader)?),
             Some(OpCode::Check) => Self::Check(CheckVersionRequest::decode(reader)?),
@@ -102,18 +94,30 @@ impl<'a> MultiOp<'a> {
         })
     }
 
-    /// In a multi the flags, not the number, say what is created (ZooKeeper's `Op.Create`); a TTL where there is no
-    /// room for one does not decode. Flags without a meaning make a create, for its validation to refuse.
+    /// In a multi the flags say what is created, and only then the number (ZooKeeper's `MultiOperationRecord` and
+    /// `Op.Create`). A TTL where there is no room for one does not decode, nor do flags without a meaning.
     fn by_flags(request: CreateRequest<'a>, op: i32) -> Result<Self, JuteError> {
-        if is_mode(request.flags, CreateMode::is_ttl) {
-            return Err(JuteError::MultiCreateFlags(request.flags));
+        if request.acl.is_none() {
+            return Err(JuteError::NullAcl);
         }
-        if is_mode(request.flags, |mode| mode == CreateMode::Container) {
-            return Ok(Self::CreateContainer(request));
+        match CreateMode::from_flags(request.flags) {
+            None => Err(JuteError::MultiCreateFlags(request.flags)),
+            Some(mode) if mode.is_ttl() => Err(JuteError::MultiCreateFlags(request.flags)),
+            Some(CreateMode::Container) => Ok(Self::CreateContainer(request)),
+            Some(_) if op == OpCode::CreateContainer.code() => Ok(Self::CreateContainer(request)),
+            Some(_) => Ok(Self::Create(request, op)),
         }
-        // ZooKeeper forgets here that it was create2. Its result parses as create's too, and C clients need the Stat.
-        let op = if op == OpCode::Create2.code() { OpCode::Create2 } else { OpCode::Create };
-        Ok(Self::Create(request, op.code()))
+    }
+
+    /// createTTL is create when its flags ask for no TTL, also when they have no meaning: its validation refuses those.
+    fn by_flags_with_ttl(request: CreateTtlRequest<'a>) -> Self {
+        let CreateTtlRequest { path, data, acl, flags, .. } = request;
+        let create = CreateRequest { path, data, acl, flags };
+        match CreateMode::from_flags(flags) {
+            Some(mode) if mode.is_ttl() => Self::CreateTtl(request),
+            Some(CreateMode::Container) => Self::CreateContainer(create),
+            _ => Self::Create(create, OpCode::Create.code()),
+        }
     }
 
     fn encode(&self, out: &mut BytesMut) {
@@ -127,10 +131,6 @@ impl<'a> MultiOp<'a> {
             Self::GetData(request) | Self::GetChildren(request) => request.encode(out),
         }
     }
-}
-
-fn is_mode(flags: i32, is: impl FnOnce(CreateMode) -> bool) -> bool {
-    CreateMode::from_flags(flags).is_some_and(is)
 }
 
 /// The operations of a multi or multiRead, in order, each with the number that its result has to be headed with

@@ -1,8 +1,8 @@
 //! The records of requests, other than those of watches and multis.
 //!
 //! A null path is an error ([`JuteError::NullPath`](crate::JuteError::NullPath)). ZooKeeper answers it with
-//! BADARGUMENTS in setData and setACL, and with MARSHALLINGERROR elsewhere; the caller can tell. Whether a path is
-//! valid is not judged here.
+//! BADARGUMENTS in setData and setACL, and with MARSHALLINGERROR elsewhere, other than in multis; the caller can tell.
+//! Whether a path is valid is not judged here, and what is no UTF-8 may be [`repaired`](crate::repaired).
 
 use crate::AclList;
 use crate::field::records;

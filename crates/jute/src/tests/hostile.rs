@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::{encoded, hex};
 use crate::*;
+use menagerie_types::OpCode;
 
 /// Runs every decoder over the same bytes.
 fn decode_everything(bytes: &[u8]) {
@@ -20,6 +21,38 @@ fn decode_everything(bytes: &[u8]) {
     let _ = multi_reply::decode(&mut Reader::new(bytes));
     assert!(multi_ops(bytes).count() <= bytes.len() / 9 + 1, "every operation takes its header's bytes");
     let _ = frame::peek(bytes, frame::LEN_MAX_DEFAULT);
+    for op in (-11..110).filter_map(OpCode::from_code) {
+        if let Some(repaired) = repaired(op, bytes) {
+            assert!(repaired.len() <= 3 * bytes.len());
+            assert_eq!(crate::repaired(op, &repaired), None, "once is enough");
+        }
+    }
+}
+
+#[test]
+fn a_record_is_repaired_where_its_strings_are_and_nowhere_else() {
+    let set = |path: &[u8], data: &[u8]| {
+        encoded(|out| {
+            write::buffer(out, Some(path));
+            write::buffer(out, Some(data));
+            write::i32(out, -1);
+        })
+    };
+    let bytes = set(b"/\xff", b"\xff");
+    assert_eq!(SetDataRequest::decode(&mut Reader::new(&bytes)), Err(JuteError::InvalidUtf8));
+    assert_eq!(repaired(OpCode::SetData, &bytes), Some(set("/\u{fffd}".as_bytes(), b"\xff").to_vec()));
+    assert_eq!(repaired(OpCode::SetData, &set(b"/a", b"\xff")), None);
+    assert_eq!(repaired(OpCode::SetData, &bytes[..bytes.len() - 1]), None, "it ends too early anyway");
+    let multi = |path: &[u8]| {
+        encoded(|out| {
+            MultiHeader { op: OpCode::Check.code(), done: false, err: -1 }.encode(out);
+            write::buffer(out, Some(path));
+            write::i32(out, -1);
+            MultiHeader::END.encode(out);
+        })
+    };
+    let repaired_multi = repaired(OpCode::Multi, &multi(b"/\x80\xed\xa0\x80x"));
+    assert_eq!(repaired_multi, Some(multi("/\u{fffd}\u{fffd}x".as_bytes()).to_vec()));
 }
 
 /// Bytes that look like records: small ints, which are plausible lengths and counts, with noise between them.

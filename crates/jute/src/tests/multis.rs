@@ -68,7 +68,7 @@ fn unfit_operations_do_not_decode() {
         MultiHeader::END.encode(out);
     });
     assert_eq!(decoded(&sync), Err(JuteError::MultiOpNotAllowed(9)));
-    for flags in [5, 6] {
+    for flags in [5, 6, 7, -1] {
         for op in [MultiOp::Create(create(flags), 1), MultiOp::CreateContainer(create(flags))] {
             let bytes = encoded(|out| encode_multi(out, &[op]));
             assert_eq!(decoded(&bytes), Err(JuteError::MultiCreateFlags(flags)));
@@ -77,14 +77,26 @@ fn unfit_operations_do_not_decode() {
 }
 
 #[test]
+fn a_null_acl_decodes_only_where_zookeeper_lets_it() {
+    let create = CreateRequest { acl: None, ..create(0) };
+    let bytes = encoded(|out| encode_multi(out, &[MultiOp::Create(create, 1)]));
+    assert_eq!(decoded(&bytes), Err(JuteError::NullAcl));
+    let with_ttl = CreateTtlRequest { path: "/a", data: None, acl: None, flags: 0, ttl: -1 };
+    let bytes = encoded(|out| encode_multi(out, &[MultiOp::CreateTtl(with_ttl)]));
+    assert_eq!(decoded(&bytes), Ok(vec![(1, MultiOp::Create(create, 1))]));
+}
+
+#[test]
 fn flags_decide_what_a_multi_creates() {
     let with_ttl =
         |flags| CreateTtlRequest { path: "/a", data: None, acl: Some(AclList::open()), flags, ttl: 9 };
     let cases = [
         (MultiOp::Create(create(4), 1), MultiOp::CreateContainer(create(4))),
-        (MultiOp::Create(create(7), 1), MultiOp::Create(create(7), 1)),
-        (MultiOp::CreateContainer(create(0)), MultiOp::Create(create(0), 1)),
+        (MultiOp::Create(create(4), 15), MultiOp::CreateContainer(create(4))),
+        (MultiOp::Create(create(2), 15), MultiOp::Create(create(2), 15)),
+        (MultiOp::CreateContainer(create(0)), MultiOp::CreateContainer(create(0))),
         (MultiOp::CreateTtl(with_ttl(1)), MultiOp::Create(create(1), 1)),
+        (MultiOp::CreateTtl(with_ttl(7)), MultiOp::Create(create(7), 1)),
         (MultiOp::CreateTtl(with_ttl(4)), MultiOp::CreateContainer(create(4))),
     ];
     for (sent, seen) in cases {
