@@ -12,6 +12,21 @@ pub struct Case {
     pub steps: Vec<Step>,
 }
 
+impl Case {
+    /// Leaves out the requests that have one of these words in what a person is shown of them.
+    #[must_use]
+    pub fn without(mut self, words: &[String]) -> Self {
+        let is_kept = |shown: String| !words.iter().any(|word| shown.contains(word.as_str()));
+        for step in &mut self.steps {
+            if let Action::Send(requests) = &mut step.action {
+                requests.retain(|request| is_kept(request.to_string()));
+            }
+        }
+        self.steps.retain(|step| is_kept(step.to_string()));
+        self
+    }
+}
+
 /// What one client does.
 #[derive(Clone, Debug)]
 pub struct Step {

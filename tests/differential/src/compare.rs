@@ -25,6 +25,25 @@ fn first_difference<'a>(
     }
 }
 
+/// What the earliest difference is like, whichever case it came up in: the same kind of difference mostly has the same
+/// words. Empty if there is none.
+pub fn kind(a: &[Line], b: &[Line]) -> String {
+    let step = |(a, b): &(Option<Line>, Option<Line>)| {
+        a.iter().chain(b).map(|line| line.step).min().unwrap_or(usize::MAX)
+    };
+    let Some((a, b)) = differences(a, b).into_iter().min_by_key(step) else { return String::new() };
+    let words =
+        |line: Option<Line>| line.map_or_else(|| "nothing".to_owned(), |line| without_digits(&line.text));
+    format!("{} | {}", words(a), words(b))
+}
+
+fn without_digits(text: &str) -> String {
+    text.split(' ')
+        .map(|word| if word.starts_with(['@', 'z', '$', '\'']) { "…" } else { word })
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
 /// The case step by step, and what either server said; what differs is marked with `-` and `+`.
 pub fn report(case: &Case, names: [&str; 2], a: &[Line], b: &[Line]) -> String {
     let mut out = String::new();

@@ -69,6 +69,11 @@ impl Outcome {
         compare::differences(&self.lines[0], &self.lines[1])
     }
 
+    /// What the earliest difference is like.
+    pub fn kind(&self) -> String {
+        compare::kind(&self.lines[0], &self.lines[1])
+    }
+
     /// True if nothing does.
     pub fn is_equal(&self) -> bool {
         self.differences().is_empty()

@@ -35,8 +35,13 @@ pub struct Found {
 }
 
 /// Makes the case of `tree`, which came out as `outcome`, as small as it gets while it still differs.
-pub async fn shrink(pair: &mut Pair, tree: &mut Tree, outcome: Outcome) -> anyhow::Result<Found> {
-    let mut found = Found { case: tree.current(), outcome, steady: false };
+pub async fn shrink(
+    pair: &mut Pair,
+    tree: &mut Tree,
+    outcome: Outcome,
+    without: &[String],
+) -> anyhow::Result<Found> {
+    let mut found = Found { case: tree.current().without(without), outcome, steady: false };
     for _ in 0..REPEATS {
         let again = pair.play(&found.case).await?;
         if again.is_equal() {
@@ -47,7 +52,7 @@ pub async fn shrink(pair: &mut Pair, tree: &mut Tree, outcome: Outcome) -> anyho
     let mut plays = 0;
     let mut goes_on = tree.simplify();
     while goes_on && plays < PLAYS_MAX {
-        let case = tree.current();
+        let case = tree.current().without(without);
         let outcome = pair.play(&case).await?;
         plays += 1;
         goes_on = if outcome.is_equal() {
@@ -61,6 +66,16 @@ pub async fn shrink(pair: &mut Pair, tree: &mut Tree, outcome: Outcome) -> anyho
 }
 
 impl Found {
+    /// What the earliest difference is like.
+    pub fn kind(&self) -> String {
+        self.outcome.kind()
+    }
+
+    /// It differs every time.
+    pub fn is_steady(&self) -> bool {
+        self.steady
+    }
+
     /// For a person.
     pub fn report(&self, names: [&str; 2]) -> String {
         let steadiness = if self.steady { "" } else { "Not every time, so not made smaller.\n" };
