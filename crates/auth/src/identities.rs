@@ -4,13 +4,13 @@ use bytes::Bytes;
 use menagerie_types::Identity;
 use menagerie_types::command::encode_identities;
 
-use crate::Registry;
 use crate::sasl::ANY_USER_SCHEME;
+use crate::{Registry, order};
 
 /// Bytes that a connection's identities may take, encoded: what a command has room for.
 const ENCODED_LEN_MAX: usize = 65_535;
 
-/// The identities of one connection, each once, in the order in which it got them.
+/// The identities of one connection, each once, in ZooKeeper's order.
 #[derive(Clone, Debug, Default)]
 pub struct Identities {
     all: Vec<Identity>,
@@ -39,6 +39,7 @@ impl Identities {
             return Err(TooManyIdentities);
         }
         self.len = len;
+        order::sort(&mut self.all);
         let counts = |identity: &&Identity| match &identity.scheme[..] {
             "super" => true,
             ANY_USER_SCHEME => registry.has("sasl"),
@@ -91,9 +92,9 @@ mod tests {
             identities(connection.encoded()).map(|(scheme, _)| scheme.to_owned()).collect::<Vec<_>>()
         };
         let sasl = ("authProvider.1", "org.apache.zookeeper.server.auth.SASLAuthenticationProvider");
-        assert_eq!(schemes(&[]), ["ip", "digest", "super"]);
-        assert_eq!(schemes(&[sasl]), ["ip", "digest", "super", "sasl", ANY_USER_SCHEME]);
-        assert_eq!(schemes(&[("DigestAuthenticationProvider.enabled", "false")]), ["ip", "super"]);
+        assert_eq!(schemes(&[]), ["digest", "super", "ip"]);
+        assert_eq!(schemes(&[sasl]), ["digest", "super", "sasl", ANY_USER_SCHEME, "ip"]);
+        assert_eq!(schemes(&[("DigestAuthenticationProvider.enabled", "false")]), ["super", "ip"]);
     }
 
     #[test]
@@ -103,7 +104,7 @@ mod tests {
         connection.add(everybody(), &registry).expect("they fit");
         connection.add(everybody(), &registry).expect("nothing new");
         let users: Vec<_> = connection.users(&registry).collect();
-        assert_eq!(users, [("ip", "::1"), ("digest", "u"), ("super", ""), ("sasl", "")]);
+        assert_eq!(users, [("digest", "u"), ("super", ""), ("sasl", ""), ("ip", "::1")]);
     }
 
     #[test]

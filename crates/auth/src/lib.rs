@@ -7,6 +7,7 @@ mod acl;
 mod enforcement;
 mod identities;
 mod jaas;
+mod order;
 mod properties;
 mod provider;
 mod sasl;

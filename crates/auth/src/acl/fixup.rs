@@ -75,7 +75,7 @@ impl<'a> FixedAcl<'a> {
 }
 
 /// Drops duplicates, expands `auth` to the caller's identities (encoded, as a command carries them), and refuses with
-/// `InvalidAcl` what no provider accepts.
+/// `InvalidAcl` what no provider accepts. Null ids are `MarshallingError` where ZooKeeper stumbles over them.
 pub fn fixup<'a>(
     list: Option<AclList<'a>>,
     auth: &[u8],
@@ -84,6 +84,9 @@ pub fn fixup<'a>(
     let list = list.filter(|list| !list.is_empty()).ok_or(ErrorCode::InvalidAcl)?;
     if list.is_open() {
         return Ok(FixedAcl { raw: Cow::Borrowed(list.raw()), count: 1 });
+    }
+    if nulls_meet(&list) {
+        return Err(ErrorCode::MarshallingError);
     }
     let mut seen = BTreeSet::new();
     let mut raw = BytesMut::with_capacity(list.raw().len());
@@ -110,6 +113,24 @@ pub fn fixup<'a>(
         count += 1;
     }
     Ok(FixedAcl { raw: Cow::Owned(raw.to_vec()), count })
+}
+
+/// ZooKeeper, looking for duplicates, asks a null whether it equals what stands in the same place of an earlier entry
+/// that has been equal so far.
+fn nulls_meet(list: &AclList<'_>) -> bool {
+    if list.iter().flatten().all(|entry| entry.scheme.is_some() && entry.id.is_some()) {
+        return false;
+    }
+    let mut seen = BTreeSet::new();
+    list.iter().flatten().any(|entry| {
+        let meets = match entry.scheme {
+            None => seen.contains(&(entry.perms, None)),
+            scheme => entry.id.is_none() && seen.contains(&(entry.perms, scheme)),
+        };
+        // Without a scheme: any entry with these permissions.
+        seen.extend([(entry.perms, None), (entry.perms, entry.scheme)]);
+        meets
+    })
 }
 
 fn expand(entry: &AclRef<'_>, auth: &[u8], schemes: Schemes, raw: &mut BytesMut) -> Result<usize, ErrorCode> {
@@ -183,6 +204,35 @@ mod tests {
         let stored = [acl(perms::ALL, "digest", "u:h"), acl(perms::READ, "world", "anyone")];
         assert_eq!(fixed(&asked, &callers), Ok(stored.to_vec()));
         assert_eq!(fixed(&asked, &callers[..1]), Err(ErrorCode::InvalidAcl));
+    }
+
+    #[test]
+    fn nulls_are_refused_as_by_zookeeper() {
+        let judge = |entries: &[(i32, Option<&str>, Option<&str>)]| {
+            let mut encoded = BytesMut::new();
+            write::count(&mut encoded, entries.len());
+            for (perms, scheme, id) in entries {
+                encoded.put_i32(*perms);
+                write::string(&mut encoded, *scheme);
+                write::string(&mut encoded, *id);
+            }
+            let list = AclList::decode(&mut Reader::new(&encoded)).expect("just encoded");
+            let caller = encode_identities(&[Identity::new("digest", "u:h")]);
+            fixup(list, &caller, Schemes::ALL).map(|acl| acl.count()).map_err(ErrorCode::code)
+        };
+        let (marshalling, invalid) = (ErrorCode::MarshallingError.code(), ErrorCode::InvalidAcl.code());
+        for scheme in ["world", "digest", "ip", "sasl", "x509"] {
+            assert_eq!(judge(&[(1, Some(scheme), None)]), Err(marshalling), "{scheme}");
+        }
+        assert_eq!(judge(&[(1, None, Some("a"))]), Err(invalid));
+        assert_eq!(judge(&[(1, None, None)]), Err(invalid));
+        assert_eq!(judge(&[(1, Some("nope"), None)]), Err(invalid));
+        assert_eq!(judge(&[(1, Some("auth"), None)]), Ok(1));
+        assert_eq!(judge(&[(1, Some("auth"), None), (2, Some("auth"), None)]), Ok(2));
+        assert_eq!(judge(&[(1, Some("auth"), None), (1, Some("auth"), None)]), Err(marshalling));
+        assert_eq!(judge(&[(1, None, None), (1, None, None)]), Err(marshalling));
+        assert_eq!(judge(&[(1, None, None), (2, None, None)]), Err(invalid));
+        assert_eq!(judge(&[(1, Some("nope"), Some("x")), (1, Some("digest"), None)]), Err(invalid));
     }
 
     #[test]

@@ -33,7 +33,7 @@ impl Directives {
 
     /// The value as text. What is not UTF-8 becomes U+FFFD.
     pub(super) fn text(&self, name: &str) -> Option<String> {
-        self.get(name).map(|value| text::decode(value))
+        self.get(name).map(text::decode)
     }
 
     pub(super) fn parse(message: &[u8]) -> Result<Self, &'static str> {
