@@ -36,6 +36,9 @@ pub enum JuteError {
     /// Flags without a meaning, or that ask for a TTL, in a multi's create that has none.
     #[error("create flags {0} are not allowed in a multi")]
     MultiCreateFlags(i32),
+    /// A mode that addWatch does not have.
+    #[error("unknown watch mode {0}")]
+    WatchMode(i32),
     /// A null ACL in a multi's create.
     #[error("acl is null")]
     NullAcl,

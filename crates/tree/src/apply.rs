@@ -6,7 +6,8 @@ mod reconfig;
 use bytes::Bytes;
 use menagerie_jute::{
     Create2Response, CreateRequest, CreateTtlRequest, DeleteContainerRequest, DeleteRequest, JuteError,
-    PathResponse, Reader, SetAclRequest, SetDataRequest, begin_reply, end_reply, error_reply, write,
+    PathResponse, Reader, SetAclRequest, SetDataRequest, begin_reply, end_reply, error_reply, repaired,
+    write,
 };
 use menagerie_types::command::{ChunkHeader, Command, Commands, MalformedChunk, read_chunk};
 use menagerie_types::{ErrorCode, IncarnationId, LogIndex, OpCode, SessionId, Stat};
@@ -89,12 +90,17 @@ impl State {
             auth: command.auth,
             policy: origin.policy,
         };
-        let result = if is_internal(command.op) {
+        let mut result = if is_internal(command.op) {
             self.execute_internal(&txn, command, effects)
         } else {
             self.check_session(origin.incarnation, command)
                 .and_then(|()| self.execute_client(&txn, command, effects))
         };
+        if result == Err(ErrorCode::MarshallingError)
+            && let Some(body) = repaired(command.op, command.body)
+        {
+            result = self.execute_client(&txn, &Command { body: &body, ..*command }, effects);
+        }
         if let Err(error) = result {
             error_reply(effects.replies(), command.xid, self.zxid, error);
         }
@@ -121,11 +127,13 @@ impl State {
         let body = &mut Reader::new(command.body);
         match command.op {
             OpCode::Create | OpCode::Create2 | OpCode::CreateContainer => {
-                let request = CreateRequest::decode(body).map_err(write_error)?;
+                let request =
+                    CreateRequest::decode(body).map_err(|error| create_error(txn, command, &error))?;
                 self.create(txn, command, &Create::new(request, command.op), effects)
             }
             OpCode::CreateTtl => {
-                let request = CreateTtlRequest::decode(body).map_err(write_error)?;
+                let request =
+                    CreateTtlRequest::decode(body).map_err(|error| create_error(txn, command, &error))?;
                 self.create(txn, command, &Create::with_ttl(request), effects)
             }
             OpCode::Delete => {
@@ -249,7 +257,24 @@ fn is_internal(op: OpCode) -> bool {
     op.code() >= OpCode::Noop.code() || matches!(op, OpCode::CreateSession | OpCode::DeleteContainer)
 }
 
-/// ZooKeeper validates the path of these after it has decoded them, so a null one is not a matter of decoding.
+/// Of a create that does not decode. ZooKeeper stumbles over a null path, but only after it has judged the flags.
+fn create_error(txn: &Txn<'_>, command: &Command<'_>, error: &JuteError) -> ErrorCode {
+    let mut named = vec![0; 4];
+    match command.body.get(named.len()..) {
+        Some(rest) if *error == JuteError::NullPath => named.extend_from_slice(rest),
+        _ => return ErrorCode::MarshallingError,
+    }
+    let body = &mut Reader::new(&named);
+    let mode = match command.op {
+        OpCode::CreateTtl => {
+            CreateTtlRequest::decode(body).map(|request| Create::with_ttl(request).mode(txn))
+        }
+        op => CreateRequest::decode(body).map(|request| Create::new(request, op).mode(txn)),
+    };
+    mode.ok().and_then(Result::err).unwrap_or(ErrorCode::MarshallingError)
+}
+
+/// setData and setACL take a null path for an invalid one.
 fn write_error(error: JuteError) -> ErrorCode {
     match error {
         JuteError::NullPath => ErrorCode::BadArguments,

@@ -2,10 +2,14 @@
 
 mod get;
 mod list;
+mod replay;
 mod set_watches;
 
 use bytes::BytesMut;
-use menagerie_jute::{PathRequest, PathWatchRequest, Reader, begin_reply, end_reply, error_reply};
+use menagerie_jute::{
+    JuteError, PathRequest, PathWatchRequest, Reader, begin_reply, end_reply, multi_ops, multi_reply,
+    repaired, write,
+};
 use menagerie_types::command::Command;
 use menagerie_types::{ErrorCode, OpCode, WatchKind};
 
@@ -13,30 +17,44 @@ use crate::State;
 
 /// The watch that a read leaves.
 type Watch = Option<(WatchKind, Box<str>)>;
+type Watches = Vec<(WatchKind, Box<str>)>;
 
 impl State {
     /// Answers a read: whole frames are appended to `out`, the reply last, with the zxid of the state.
     /// Returns the watches to register (empty, without an allocation, when there are none).
     ///
-    /// Knows exists, getData, getACL, getChildren, getChildren2, getAllChildrenNumber, getEphemerals, multiRead and
-    /// setWatches; setWatches2 without persistent watches. Anything else is answered with UNIMPLEMENTED.
+    /// Knows exists, getData, getACL, getChildren, getChildren2, getAllChildrenNumber, getEphemerals, multiRead,
+    /// addWatch, setWatches and setWatches2. Anything else is answered with UNIMPLEMENTED.
     pub fn read(&self, read: &Command<'_>, out: &mut BytesMut) -> Vec<(WatchKind, Box<str>)> {
-        if matches!(read.op, OpCode::SetWatches | OpCode::SetWatches2) {
-            return self.set_watches(read, out);
-        }
         let start = out.len();
-        let mark = begin_reply(out, read.xid, self.zxid, 0);
-        match self.read_one(read, out) {
-            Ok(watch) => {
-                end_reply(out, mark);
-                watch.into_iter().collect()
-            }
-            Err((error, watch)) => {
-                out.truncate(start);
-                error_reply(out, read.xid, self.zxid, error);
-                watch.into_iter().collect()
-            }
+        let mut result = self.answer(read, out);
+        if let Err((ErrorCode::MarshallingError, _)) = result
+            && let Some(body) = repaired(read.op, read.body)
+        {
+            out.truncate(start);
+            result = self.answer(&Command { body: &body, ..*read }, out);
         }
+        result.unwrap_or_else(|(error, watch)| {
+            out.truncate(start);
+            let mark = begin_reply(out, read.xid, self.zxid, error.code());
+            if read.op == OpCode::MultiRead && multi_ops(read.body).all(|op| op.is_ok()) {
+                // What has decoded has the results so far, which are none.
+                multi_reply::end(out);
+            }
+            end_reply(out, mark);
+            watch.into_iter().collect()
+        })
+    }
+
+    /// Appends what is answered. What was appended before an error is of no use.
+    fn answer(&self, read: &Command<'_>, out: &mut BytesMut) -> Result<Watches, (ErrorCode, Watch)> {
+        if matches!(read.op, OpCode::SetWatches | OpCode::SetWatches2) {
+            return self.set_watches(read, out).map_err(plain);
+        }
+        let mark = begin_reply(out, read.xid, self.zxid, 0);
+        let watch = self.read_one(read, out)?;
+        end_reply(out, mark);
+        Ok(watch.into_iter().collect())
     }
 
     /// Appends the body of the reply. What was appended before an error is of no use.
@@ -56,7 +74,7 @@ impl State {
                 let with_stat = read.op == OpCode::GetChildren2;
                 let id = self.get_children(request.path, read.auth, out).map_err(plain)?;
                 if with_stat {
-                    menagerie_jute::write::stat(out, &self.tree.get(id).stat());
+                    write::stat(out, &self.tree.get(id).stat());
                 }
                 Ok(watch(WatchKind::Child, &request))
             }
@@ -66,6 +84,7 @@ impl State {
             }
             OpCode::GetEphemerals => self.get_ephemerals(read, out).map_err(plain),
             OpCode::MultiRead => self.multi_read(read, out).map_err(plain),
+            OpCode::AddWatch => add_watch(&mut body.clone(), out).map_err(|_| undecodable()),
             _ => Err(plain(ErrorCode::Unimplemented)),
         }
     }
@@ -77,6 +96,18 @@ fn plain(error: ErrorCode) -> (ErrorCode, Watch) {
 
 fn undecodable() -> (ErrorCode, Watch) {
     plain(ErrorCode::MarshallingError)
+}
+
+/// The path need not be valid, nor a znode be there; a null one is watched in vain.
+fn add_watch(request: &mut Reader<'_>, out: &mut BytesMut) -> Result<Watch, JuteError> {
+    let (path, mode) = (request.string()?, request.i32()?);
+    let kind = match mode {
+        0 => WatchKind::Persistent,
+        1 => WatchKind::PersistentRecursive,
+        _ => return Err(JuteError::WatchMode(mode)),
+    };
+    write::i32(out, 0);
+    Ok(path.map(|path| (kind, path.into())))
 }
 
 fn watch(kind: WatchKind, request: &PathWatchRequest<'_>) -> Watch {

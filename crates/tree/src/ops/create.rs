@@ -36,7 +36,7 @@ impl<'a> Create<'a> {
     }
 
     /// Flags, TTL and session.
-    fn mode(&self, txn: &Txn<'_>) -> Result<CreateMode, ErrorCode> {
+    pub(crate) fn mode(&self, txn: &Txn<'_>) -> Result<CreateMode, ErrorCode> {
         let mode = CreateMode::from_flags(self.flags).ok_or(ErrorCode::BadArguments)?;
         if mode.is_ttl() && !txn.policy.contains(Policy::EXTENDED_TYPES) {
             return Err(ErrorCode::Unimplemented);

@@ -27,7 +27,10 @@ impl Tree {
         for (at, (code, op)) in ops.iter().enumerate() {
             if let Err(error) = self.step(txn, (*code, op), &mut multi) {
                 self.rollback();
-                return Ok(failed(at, ops.len(), error));
+                return match error {
+                    ErrorCode::MarshallingError => Err(error),
+                    error => Ok(failed(at, ops.len(), error)),
+                };
             }
         }
         self.commit();

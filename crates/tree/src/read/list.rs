@@ -2,8 +2,8 @@
 
 use bytes::{BufMut, BytesMut};
 use menagerie_jute::{GetEphemeralsRequest, MultiOp, Reader, multi_ops, multi_reply, write};
+use menagerie_types::ErrorCode;
 use menagerie_types::command::Command;
-use menagerie_types::{ErrorCode, perms};
 
 use super::Watch;
 use crate::State;
@@ -11,8 +11,7 @@ use crate::tree::arena::Id;
 
 impl State {
     pub(super) fn get_children(&self, path: &str, auth: &[u8], out: &mut BytesMut) -> Result<Id, ErrorCode> {
-        let id = self.tree.require(path)?;
-        self.tree.authorize(id, auth, perms::READ)?;
+        let id = self.find_readable(path, auth)?;
         write::count(out, self.tree.get(id).num_children as usize);
         for child in self.tree.children(id) {
             write::buffer(out, Some(child.name.as_bytes()));
@@ -26,9 +25,10 @@ impl State {
         auth: &[u8],
         out: &mut BytesMut,
     ) -> Result<Watch, ErrorCode> {
-        let id = self.tree.require(path)?;
-        self.tree.authorize(id, auth, perms::READ)?;
-        out.put_i32(i32::try_from(self.tree.descendants(id)).unwrap_or(i32::MAX));
+        let id = self.find_readable(path, auth)?;
+        // ZooKeeper counts the paths that begin with this one and a slash.
+        let count = self.tree.descendants(id) + u64::from(path.is_empty());
+        out.put_i32(i32::try_from(count).unwrap_or(i32::MAX));
         Ok(None)
     }
 

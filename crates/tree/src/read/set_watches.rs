@@ -2,10 +2,11 @@
 
 use bytes::BytesMut;
 use menagerie_jute::{JuteError, Reader};
-use menagerie_jute::{SetWatches, SetWatches2, begin_reply, end_reply, error_reply, notification};
+use menagerie_jute::{SetWatches, SetWatches2, begin_reply, end_reply, notification};
 use menagerie_types::command::Command;
 use menagerie_types::{ErrorCode, EventType, OpCode, WatchKind, Zxid};
 
+use super::Watches;
 use crate::State;
 
 /// The zxid of events that no transaction caused.
@@ -15,7 +16,7 @@ impl State {
     /// What has happened to a watch since `since`: it fires now with the event, or (`None`) is to be registered.
     /// The rules of setWatches (reference 2.14).
     pub fn missed(&self, kind: WatchKind, path: &str, since: Zxid) -> Option<EventType> {
-        let node = self.tree.lookup(path).map(|id| self.tree.get(id));
+        let node = self.tree.find(path).map(|id| self.tree.get(id));
         match (kind, node) {
             (WatchKind::Exist, None) | (WatchKind::Persistent | WatchKind::PersistentRecursive, _) => None,
             (WatchKind::Exist, Some(_)) => Some(EventType::NodeCreated),
@@ -25,45 +26,48 @@ impl State {
         }
     }
 
-    /// Appends the events of watches that have fired, then the reply; returns the other watches.
-    pub(super) fn set_watches(&self, read: &Command<'_>, out: &mut BytesMut) -> Vec<(WatchKind, Box<str>)> {
-        let request = match decode(read) {
-            Ok(request) => request,
-            Err(error) => {
-                error_reply(out, read.xid, self.zxid, error);
-                return Vec::new();
-            }
-        };
+    /// Appends the events that were missed, then the reply; returns the watches to register.
+    ///
+    /// Persistent watches get what they missed one by one, as far as the history knows it; ZooKeeper gives them
+    /// nothing. A one-shot watch that such an event fires at the client does not fire, and is not left, here.
+    pub(super) fn set_watches(&self, read: &Command<'_>, out: &mut BytesMut) -> Result<Watches, ErrorCode> {
+        let request = decode(read).map_err(|_| ErrorCode::MarshallingError)?;
+        let replay = self.replay(&request, read.auth);
         let mut left = Vec::new();
-        let lists = [
+        let one_shot = [
             (WatchKind::Data, &request.data),
             (WatchKind::Exist, &request.exist),
             (WatchKind::Child, &request.child),
         ];
-        for (kind, paths) in lists {
-            for path in paths {
+        for (kind, paths) in one_shot {
+            for path in paths.iter().filter(|path| !replay.fires(kind, path)) {
                 match self.missed(kind, path, request.relative_zxid) {
                     Some(event) => notification(out, NO_TXN, event, path),
                     None => left.push((kind, Box::from(*path))),
                 }
             }
         }
+        replay.append(out);
+        let stay = [
+            (WatchKind::Persistent, &request.persistent),
+            (WatchKind::PersistentRecursive, &request.persistent_recursive),
+        ];
+        for (kind, paths) in stay {
+            left.extend(paths.iter().map(|path| (kind, Box::from(*path))));
+        }
         let mark = begin_reply(out, read.xid, self.zxid, 0);
         end_reply(out, mark);
-        left
+        Ok(left)
     }
 }
 
-fn decode<'a>(read: &Command<'a>) -> Result<SetWatches<'a>, ErrorCode> {
-    let undecodable = |_: JuteError| ErrorCode::MarshallingError;
+/// setWatches as setWatches2 without persistent watches.
+fn decode<'a>(read: &Command<'a>) -> Result<SetWatches2<'a>, JuteError> {
     let body = &mut Reader::new(read.body);
-    if read.op == OpCode::SetWatches {
-        return SetWatches::decode(body).map_err(undecodable);
+    if read.op == OpCode::SetWatches2 {
+        return SetWatches2::decode(body);
     }
-    let SetWatches2 { relative_zxid, data, exist, child, persistent, persistent_recursive } =
-        SetWatches2::decode(body).map_err(undecodable)?;
-    match persistent.is_empty() && persistent_recursive.is_empty() {
-        true => Ok(SetWatches { relative_zxid, data, exist, child }),
-        false => Err(ErrorCode::Unimplemented),
-    }
+    let SetWatches { relative_zxid, data, exist, child } = SetWatches::decode(body)?;
+    let (persistent, persistent_recursive) = (Vec::new(), Vec::new());
+    Ok(SetWatches2 { relative_zxid, data, exist, child, persistent, persistent_recursive })
 }

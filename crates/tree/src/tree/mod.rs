@@ -102,6 +102,11 @@ impl Tree {
         self.index.find(hash, |id| self.get(*id).path_hash == hash && self.is_path_of(*id, path.as_bytes()))
     }
 
+    /// As [`Self::lookup`], for reads: they find the root under an empty path, too.
+    pub(crate) fn find(&self, path: &str) -> Option<Id> {
+        if path.is_empty() { Some(ROOT) } else { self.lookup(path) }
+    }
+
     /// As [`Self::lookup`], with the error that most operations give.
     pub(crate) fn require(&self, path: &str) -> Result<Id, ErrorCode> {
         self.lookup(path).ok_or(ErrorCode::NoNode)

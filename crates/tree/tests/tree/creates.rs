@@ -59,7 +59,7 @@ fn the_first_failing_check_of_a_create_decides() {
     assert_eq!(world.run(OpCode::Create, NOBODY, bytes::BytesMut::new()).error(), Some(MarshallingError));
     let mut null_path = bytes::BytesMut::new();
     menagerie_jute::write::string(&mut null_path, None);
-    assert_eq!(world.run(OpCode::Create, NOBODY, null_path).error(), Some(BadArguments));
+    assert_eq!(world.run(OpCode::Create, NOBODY, null_path).error(), Some(MarshallingError));
 }
 
 #[test]

@@ -14,4 +14,5 @@ mod reconfigs;
 mod sessions;
 mod sets;
 mod stats;
+mod watches;
 mod world;

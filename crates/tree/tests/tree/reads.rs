@@ -1,15 +1,13 @@
 use bytes::BytesMut;
 use menagerie_jute::multi_reply::{MultiResult, decode};
-use menagerie_jute::{
-    GetEphemeralsRequest, GetEphemeralsResponse, MultiOp, PathWatchRequest, Reader, SetWatches, WatcherEvent,
-};
+use menagerie_jute::{GetEphemeralsRequest, GetEphemeralsResponse, MultiOp, PathWatchRequest};
 use menagerie_types::ErrorCode::*;
-use menagerie_types::{EventType, OpCode, WatchKind, Zxid, perms};
+use menagerie_types::{OpCode, WatchKind};
 
 use crate::multis::multi;
 use crate::world::*;
 
-fn family() -> World {
+pub fn family() -> World {
     let mut world = World::new();
     for path in ["/a", "/a/b", "/a/c", "/a/c/d"] {
         world.create(path, 0, NOBODY);
@@ -40,29 +38,63 @@ fn reads_answer_at_the_states_zxid() {
         assert_eq!(replies[0].error(), Some(MarshallingError));
     }
     assert_eq!(world.read(OpCode::Exists, "/a\0").error(), Some(BadArguments));
-    assert_eq!(world.read(OpCode::AddWatch, "/a").error(), Some(Unimplemented));
+    assert_eq!(world.read(OpCode::Sync, "/a").error(), Some(Unimplemented));
 }
 
 #[test]
-fn watches_are_left_where_zookeeper_leaves_them() {
+fn the_root_is_found_under_an_empty_path_by_reads_only() {
     let mut world = family();
-    world.run(OpCode::Create, NOBODY, create_with_acl("/locked", &[acl(perms::WRITE, "world", "anyone")]));
-    for (op, path, error, left) in [
-        (OpCode::Exists, "/a", None, Some(WatchKind::Data)),
-        (OpCode::Exists, "/none", Some(NoNode), Some(WatchKind::Exist)),
-        (OpCode::Exists, "/locked", Some(NoAuth), None),
-        (OpCode::GetData, "/a", None, Some(WatchKind::Data)),
-        (OpCode::GetData, "/none", Some(NoNode), None),
-        (OpCode::GetData, "/locked", Some(NoAuth), None),
-        (OpCode::GetChildren, "/a", None, Some(WatchKind::Child)),
-        (OpCode::GetChildren2, "/a", None, Some(WatchKind::Child)),
-        (OpCode::GetChildren, "/none", Some(NoNode), None),
-    ] {
-        let (replies, watches) = world.read_all(op, NOBODY, watching(path));
-        assert_eq!(replies.len(), 1);
-        assert_eq!(replies[0].error(), error, "{op:?} {path}");
-        assert_eq!(watches, left.map(|kind| (kind, path.to_owned())).into_iter().collect::<Vec<_>>());
+    for op in [OpCode::GetData, OpCode::GetChildren2, OpCode::Exists, OpCode::GetAcl] {
+        assert_eq!(world.read(op, "").body, world.read(op, "/").body, "{op:?}");
     }
+    assert_eq!(world.read(OpCode::GetAllChildrenNumber, "").reader().i32(), Ok(8), "with the root itself");
+    assert_eq!(world.create("", 0, NOBODY).error(), Some(BadArguments));
+    assert_eq!(world.set("", b"", -1).error(), Some(BadArguments));
+    assert_eq!(world.delete("", -1).error(), Some(BadArguments));
+}
+
+#[test]
+fn null_paths_are_answered_as_zookeeper_answers_them() {
+    let mut world = World::new();
+    let null = |rest: &[u8]| BytesMut::from(&[&[0xff; 4][..], rest].concat()[..]);
+    for op in [OpCode::Exists, OpCode::GetData, OpCode::GetAcl, OpCode::GetChildren, OpCode::GetChildren2] {
+        assert_eq!(world.read_all(op, NOBODY, null(&[0])).0[0].error(), Some(MarshallingError), "{op:?}");
+    }
+    let mut rest = BytesMut::new();
+    menagerie_jute::write::i32(&mut rest, -1);
+    menagerie_jute::AclList::open().encode(&mut rest);
+    for (flags, error) in [(0, MarshallingError), (7, BadArguments), (5, Unimplemented)] {
+        let body = [&rest[..], &i32::to_be_bytes(flags)].concat();
+        assert_eq!(world.run(OpCode::Create, NOBODY, null(&body)).error(), Some(error), "{flags}");
+    }
+    let minus_one = i32::to_be_bytes(-1);
+    assert_eq!(world.run(OpCode::Delete, NOBODY, null(&minus_one)).error(), Some(MarshallingError));
+    let data = [minus_one, minus_one].concat();
+    assert_eq!(world.run(OpCode::SetData, NOBODY, null(&data)).error(), Some(BadArguments));
+    let acl = [&rest[4..], &minus_one].concat();
+    assert_eq!(world.run(OpCode::SetAcl, NOBODY, null(&acl)).error(), Some(BadArguments));
+}
+
+#[test]
+fn paths_that_are_not_utf8_are_read_with_replacement_characters() {
+    let mut world = World::new();
+    let body = |rest: &[u8]| BytesMut::from(&[&b"\0\0\0\x02/\xff"[..], rest].concat()[..]);
+    let (replies, watches) = world.read_all(OpCode::Exists, NOBODY, body(&[1]));
+    assert_eq!(replies[0].error(), Some(NoNode));
+    assert_eq!(watches, [(WatchKind::Exist, "/\u{fffd}".to_owned())]);
+    let (replies, _) = world.read_all(OpCode::GetData, NOBODY, body(&[]));
+    assert_eq!(replies[0].error(), Some(MarshallingError), "it ends too early, too");
+    let minus_one = i32::to_be_bytes(-1);
+    assert_eq!(world.run(OpCode::Delete, NOBODY, body(&minus_one)).error(), Some(NoNode));
+    let data = [minus_one, minus_one].concat();
+    assert_eq!(world.run(OpCode::SetData, NOBODY, body(&data)).error(), Some(BadArguments));
+    world.create("/a", 0, NOBODY);
+    let acl = b"\0\0\0\x01\0\0\0\x1f\0\0\0\x06digest\0\0\0\x05\xed\xa0\x80:b";
+    let request = [&b"\0\0\0\x02/a"[..], acl, &minus_one].concat();
+    assert_eq!(world.run(OpCode::SetAcl, NOBODY, BytesMut::from(&request[..])).error(), None);
+    world.act_as(&[("super", "")]);
+    let stored = world.read(OpCode::GetAcl, "/a").reader().acl_vec();
+    assert_eq!(stored, Ok(Some(vec![crate::world::acl(31, "digest", "\u{fffd}:b")])));
 }
 
 #[test]
@@ -98,47 +130,7 @@ fn results_of_a_multi_read_stand_for_themselves() {
     assert!(matches!(&results[2], MultiResult::GetChildren(r) if r.children.len() == 2));
     assert_eq!(results[3], MultiResult::Error(NoNode.code()));
     let (replies, _) = world.read_all(OpCode::MultiRead, NOBODY, multi(&[crate::multis::remove("/a")]));
+    assert_eq!((replies[0].err, replies[0].body.len()), (MarshallingError.code(), 9), "the terminator");
+    let (replies, _) = world.read_all(OpCode::MultiRead, NOBODY, BytesMut::new());
     assert_eq!(replies[0].error(), Some(MarshallingError));
-}
-
-#[test]
-fn watches_set_again_fire_for_what_was_missed() {
-    let mut world = family();
-    let since = world.state.zxid();
-    world.set("/a", b"new", -1);
-    world.create("/a/b/x", 0, NOBODY);
-    world.delete("/a/c/d", -1);
-    world.create("/made", 0, NOBODY);
-    let request = SetWatches {
-        relative_zxid: since,
-        data: vec!["/a", "/a/b", "/a/c/d"],
-        exist: vec!["/made", "/none"],
-        child: vec!["/a/b", "/a", "/a/c/d", "/a/c"],
-    };
-    let mut body = BytesMut::new();
-    request.encode(&mut body);
-    let (replies, left) = world.read_all(OpCode::SetWatches, NOBODY, body);
-    let (reply, events) = replies.split_last().expect("the reply");
-    assert_eq!((reply.xid, reply.zxid, reply.err, reply.body.len()), (77, world.state.zxid().0, 0, 0));
-    let events: Vec<_> = events
-        .iter()
-        .map(|frame| {
-            assert_eq!((frame.xid, frame.zxid), (-1, -1));
-            let event = WatcherEvent::decode(&mut Reader::new(&frame.body)).expect("an event");
-            (EventType::from_code(event.event_type).expect("a type"), event.path.to_owned())
-        })
-        .collect();
-    let expected = [
-        (EventType::NodeDataChanged, "/a"),
-        (EventType::NodeDeleted, "/a/c/d"),
-        (EventType::NodeCreated, "/made"),
-        (EventType::NodeChildrenChanged, "/a/b"),
-        (EventType::NodeDeleted, "/a/c/d"),
-        (EventType::NodeChildrenChanged, "/a/c"),
-    ];
-    assert_eq!(events, expected.map(|(event, path)| (event, path.to_owned())));
-    let left_expected = [(WatchKind::Data, "/a/b"), (WatchKind::Exist, "/none"), (WatchKind::Child, "/a")];
-    assert_eq!(left, left_expected.map(|(kind, path)| (kind, path.to_owned())));
-    assert_eq!(world.state.missed(WatchKind::Data, "/a", since), Some(EventType::NodeDataChanged));
-    assert_eq!(world.state.missed(WatchKind::Data, "/a", Zxid(since.0 + 1)), None);
 }
