@@ -47,6 +47,7 @@ fn without_digits(text: &str) -> String {
 /// The case step by step, and what either server said; what differs is marked with `-` and `+`.
 pub fn report(case: &Case, names: [&str; 2], a: &[Line], b: &[Line]) -> String {
     let mut out = String::new();
+    let mut differs = false;
     let _ = writeln!(out, "- is {}, + is {}", names[0], names[1]);
     for step in 0..=case.steps.len() + 1 {
         match step.checked_sub(1).and_then(|at| case.steps.get(at)) {
@@ -58,6 +59,11 @@ pub fn report(case: &Case, names: [&str; 2], a: &[Line], b: &[Line]) -> String {
             let at = |lines: &[Line]| -> Vec<String> {
                 of(lines, client).filter(|line| line.step == step).map(|line| line.text.clone()).collect()
             };
+            // What is left follows from what came before, where that differs.
+            if client == OBSERVER && differs {
+                continue;
+            }
+            differs |= at(a) != at(b);
             tell(&mut out, client, &at(a), &at(b));
         }
     }

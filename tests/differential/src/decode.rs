@@ -9,7 +9,7 @@ use crate::case::{Body, op_name, readable};
 use crate::transcript::Token;
 
 /// Znodes that all cases share: what cases leave behind shows there.
-const SHARED: &[&str] = &["/", "/zookeeper", "/zookeeper/quota"];
+const SHARED: &[&str] = &["/", "", "/zookeeper", "/zookeeper/quota"];
 /// What every server has.
 const BUILT_IN: &[&str] = &["zookeeper", "quota", "config"];
 
@@ -58,9 +58,11 @@ impl Tokens {
     pub fn body(&mut self, op: i32, err: i32, body: &[u8], own: &str) {
         let mark = self.tokens.len();
         let mut reader = Reader::new(body);
-        // ZooKeeper sends what it has of a multiRead that fails midway.
-        let has_result = err == 0 || op == OpCode::MultiRead.code() && !body.is_empty();
-        if has_result && self.result(op, &mut reader, own).is_err() {
+        // ZooKeeper sends what it has of a multiRead that fails midway. Nobody reads it.
+        if err != 0 && op == OpCode::MultiRead.code() {
+            return;
+        }
+        if err == 0 && self.result(op, &mut reader, own).is_err() {
             self.tokens.truncate(mark);
             reader = Reader::new(body);
         }

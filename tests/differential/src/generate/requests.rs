@@ -70,7 +70,8 @@ pub fn create() -> impl Strategy<Value = Request> {
         40 => (plain.clone(), mode).prop_map(|(op, flags)| (op, flags, None)),
         3 => (plain, odd_mode.clone()).prop_map(|(op, flags)| (op, flags, None)),
         6 => Just((OpCode::CreateContainer, 4, None)),
-        1 => any_mode.clone().prop_map(|flags| (OpCode::CreateContainer, flags, None)),
+        // Not the ephemeral ones: until it is applied, ZooKeeper takes such a container for an ephemeral.
+        1 => select(&[0, 2, 4, 5, 6, 7][..]).prop_map(|flags| (OpCode::CreateContainer, flags, None)),
         6 => (select(&[5, 6][..]), ttl).prop_map(|(flags, ttl)| (OpCode::CreateTtl, flags, Some(ttl))),
         1 => (prop_oneof![any_mode, odd_mode], ttl_for_any)
             .prop_map(|(flags, ttl)| (OpCode::CreateTtl, flags, Some(ttl))),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::{BufMut, Bytes, BytesMut};
 use menagerie_client::RawConnection;
 use menagerie_jute::{ConnectRequest, ConnectResponse, PASSWORD_LEN, Reader, ReplyHeader, frame, xid};
-use menagerie_types::{OpCode, SessionId, Zxid};
+use menagerie_types::{ErrorCode, OpCode, SessionId, Zxid};
 use tokio::net::TcpSocket;
 use tokio::time::timeout;
 
@@ -229,7 +229,8 @@ impl Client {
             (true, 0) => Token::Write(header.zxid),
             _ => Token::Header(header.zxid),
         });
-        if is_write && header.err != 0 {
+        // Whether one that cannot be decoded takes a zxid is up to the server.
+        if is_write && header.err != 0 && header.err != ErrorCode::MarshallingError.code() {
             tokens.text(if fresh { ", a zxid of its own" } else { ", no zxid of its own" });
         }
         if request.op == OpCode::CloseSession.code() && header.err == 0 {
