@@ -360,14 +360,29 @@ fn exists_reply(zxid: i64) -> Bytes {
 
 #[test]
 fn an_unknown_operation_is_answered_in_its_place_and_ends_the_connection() {
-    for op in [10, 1000, OpCode::TrackerLease.code(), OpCode::CreateSession.code(), -7] {
+    let internal =
+        [OpCode::TrackerLease, OpCode::CreateSession, OpCode::DeleteContainer, OpCode::ReapCandidates];
+    let elsewhere = [OpCode::Check.code(), 0, 10, 1000, -1, -7];
+    for op in internal.map(OpCode::code).into_iter().chain(elsewhere) {
         let mut bench = Bench::new(true);
         bench.request(OpCode::SetData, 1);
         bench.feed(&request(op, 2, false));
         assert!(bench.replies().is_empty());
         bench.results(1, &[(1, 0)]);
-        assert_eq!(bench.replies(), [(1, 0), (2, ErrorCode::Unimplemented.code())], "op {op}");
+        let mut expected = BytesMut::new();
+        reply(&mut expected, 1, 10, 0);
+        reply(&mut expected, 2, -1, ErrorCode::Unimplemented.code());
+        assert_eq!(bench.output(), expected, "op {op}");
         assert!(bench.conn().draining);
+    }
+}
+
+#[test]
+fn a_request_without_a_header_ends_the_connection() {
+    for frame in [&[0, 0, 0, 0][..], &[0, 0, 0, 2, 1, 2], &[0, 0, 0, 7, 0, 0, 0, 1, 0, 0, 0]] {
+        let mut bench = Bench::new(true);
+        bench.feed(frame);
+        assert!(bench.conn().dead && bench.output().is_empty(), "{frame:?}");
     }
 }
 

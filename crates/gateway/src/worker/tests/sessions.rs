@@ -91,6 +91,27 @@ fn a_session_that_moves_within_the_worker_is_served_whichever_news_comes_first()
 }
 
 #[test]
+fn a_wrong_password_harms_nobody_and_the_right_one_closes_the_older_connection() {
+    for right in [false, true] {
+        let mut bench = Bench::new(true);
+        let old = std::mem::replace(&mut bench.conn, ConnToken(0));
+        bench.conn = accept(&mut bench.core);
+        let is_new = false;
+        bench.conn().phase =
+            Phase::Connecting(Connecting { last_zxid_seen: Zxid(0), read_only: None, is_new });
+        let established =
+            Established { session: SESSION, password: [1; 16], timeout_ms: 30_000, zxid: Zxid(0) };
+        let target = EstablishTarget::Conn(bench.conn);
+        bench.core.granted(target, false, right.then_some(established));
+        assert_eq!(bench.core.conns.get_mut(old).expect("still there").dead, right);
+        // Timeout, id and password of a refused session are zero.
+        let response = bench.output();
+        assert_eq!(response[8..36].iter().all(|byte| *byte == 0 || *byte == 16), !right);
+        assert_eq!(bench.conn().draining, !right);
+    }
+}
+
+#[test]
 fn a_session_of_the_api_is_kept_alive_only_while_the_tracker_vouches_for_it() {
     let mut bench = Bench::new(true);
     let session = SessionId(0x101);
@@ -108,6 +129,15 @@ fn a_session_of_the_api_is_kept_alive_only_while_the_tracker_vouches_for_it() {
     let (reply, mut answer) = oneshot::channel();
     bench.core.call(ApiCall::Touch(session, reply));
     assert_eq!(answer.try_recv().expect("an answer"), Ok(None));
+}
+
+#[test]
+fn a_ping_is_answered_as_a_ping_whatever_its_number() {
+    let mut bench = Bench::new(true);
+    for xid in [-2, 0, 77] {
+        bench.request(OpCode::Ping, xid);
+        assert_eq!(bench.replies(), [(-2, 0)]);
+    }
 }
 
 #[test]
