@@ -71,7 +71,7 @@ impl Tree {
     ) -> Result<(Id, Cow<'a, str>), ErrorCode> {
         let mode = request.mode(txn)?;
         check_has_parent(request.path)?;
-        let acl = fixup(request.acl, txn.auth)?;
+        let acl = fixup(request.acl, txn.auth, txn.policy)?;
         let parent_id = self.require(parent_path(request.path))?;
         self.authorize(parent_id, txn.auth, perms::CREATE)?;
         let parent = self.get(parent_id);

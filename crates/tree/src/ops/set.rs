@@ -22,7 +22,7 @@ impl Tree {
     /// Replaces the ACL. Fires no watch.
     pub(crate) fn set_acl(&mut self, txn: &Txn<'_>, request: &SetAclRequest<'_>) -> Result<Id, ErrorCode> {
         check_path(request.path)?;
-        let acl = fixup(request.acl, txn.auth)?;
+        let acl = fixup(request.acl, txn.auth, txn.policy)?;
         let id = self.require(request.path)?;
         self.authorize(id, txn.auth, perms::ADMIN)?;
         check_version(request.version, self.get(id).aversion)?;
