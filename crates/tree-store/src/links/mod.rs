@@ -237,3 +237,6 @@ fn lease(lease: &menagerie_tree::Lease) -> Lease {
 fn session_info(session: SessionId, row: &menagerie_tree::Session) -> SessionInfo {
     SessionInfo { session, timeout_ms: row.timeout_ms, password: row.password, owner: row.owner }
 }
+
+#[cfg(test)]
+mod tests;

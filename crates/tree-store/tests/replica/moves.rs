@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use menagerie_proto::ServiceError;
 use menagerie_proto::tree_store::{LinkHello, LinkItem, TreeStore};
-use menagerie_types::{EventType, WatchKind, Zxid};
+use menagerie_tree_store::TreeStoreOptions;
+use menagerie_types::{EventType, WatchKind, WatchKinds, Zxid};
 
 use crate::bench::{Bench, Gateway, Linked, options, results};
 use crate::log::FakeLog;
@@ -76,7 +77,7 @@ async fn too_many_results_are_not_kept() {
         gateway.commit();
     }
     let dir = Arc::new(tempfile::tempdir().expect("temporary directory"));
-    let options = menagerie_tree_store::TreeStoreOptions { result_bytes_max: 2000, ..options(1, &dir) };
+    let options = TreeStoreOptions { result_bytes_max: 2000, ..options(1, &dir) };
     let bench = Bench::start_with(&log, dir, options, vec![]).await;
     bench.reach(log.last()).await;
     assert!(matches!(bench.store.link(gateway.hello()).await.err(), Some(ServiceError::HistoryGone(_))));
@@ -86,6 +87,12 @@ async fn too_many_results_are_not_kept() {
 
 #[tokio::test]
 async fn what_happened_during_the_move_fires_and_the_rest_is_registered() {
+    for history in [0, 1 << 20] {
+        missed_events_fire(history).await;
+    }
+}
+
+async fn missed_events_fire(event_history_bytes: usize) {
     let log = FakeLog::new();
     let mut writer = Gateway::new(&log, 1);
     for path in ["/changed", "/deleted", "/same", "/parent"] {
@@ -98,7 +105,7 @@ async fn what_happened_during_the_move_fires_and_the_rest_is_registered() {
     writer.create("/made");
     writer.create("/parent/child");
     writer.commit();
-    let bench = Bench::start(&log).await;
+    let bench = start_remembering(&log, event_history_bytes).await;
     bench.reach(log.last()).await;
     let watch = |kind, path: &str| (kind, path.to_owned());
     let watches = vec![
@@ -113,13 +120,6 @@ async fn what_happened_during_the_move_fires_and_the_rest_is_registered() {
     ];
     let hello = LinkHello { zxid: seen, watches, ..Gateway::new(&log, 2).hello() };
     let mut linked = Linked::open(&bench.store, hello).await;
-    let events = |items: &[LinkItem]| -> Vec<(EventType, String)> {
-        let event = |item: &LinkItem| match item {
-            LinkItem::Event { event, path, .. } => Some((*event, path.to_string())),
-            _ => None,
-        };
-        items.iter().filter_map(event).collect()
-    };
     let missed = [
         (EventType::NodeDataChanged, "/changed".to_owned()),
         (EventType::NodeDeleted, "/deleted".to_owned()),
@@ -140,4 +140,90 @@ async fn what_happened_during_the_move_fires_and_the_rest_is_registered() {
         (EventType::NodeDataChanged, "/parent".to_owned()),
     ];
     assert_eq!(events(&items), expected);
+}
+
+#[tokio::test]
+async fn a_replica_that_forgot_says_so_to_persistent_watches_alone() {
+    let log = FakeLog::new();
+    let mut writer = Gateway::new(&log, 1);
+    writer.create("/a");
+    writer.create("/a/b");
+    writer.set("/a/b");
+    writer.set("/a/b");
+    writer.commit();
+    let all = (WatchKind::PersistentRecursive, "/a".to_owned());
+    let children = (WatchKind::Persistent, "/a".to_owned());
+    let changed = (WatchKind::Data, "/a/b".to_owned());
+    for (history, since, watches, complete, told) in [
+        (1 << 20, 1, vec![all.clone(), children.clone(), changed.clone()], true, 4),
+        (1 << 20, 3, vec![all.clone(), children.clone(), changed.clone()], true, 1),
+        (0, 3, vec![all, children, changed.clone()], false, 1),
+        (0, 3, vec![changed], true, 1),
+    ] {
+        let bench = start_remembering(&log, history).await;
+        bench.reach(log.last()).await;
+        let registered = watches.len();
+        let hello = LinkHello { zxid: Zxid(since), watches, ..Gateway::new(&log, 2).hello() };
+        let link = bench.store.link(hello).await.expect("link");
+        let mut items = Vec::new();
+        link.queue().take(&mut items).expect("link stands");
+        assert!(
+            matches!(items[0], LinkItem::Start { events_complete, .. } if events_complete == complete),
+            "{items:?}"
+        );
+        assert_eq!(events(&items).len(), told, "{items:?}");
+        let left = registered - usize::from(told > 0);
+        assert_eq!(bench.status().await.watch_count, left as u64, "only the one-shot watch is gone");
+    }
+}
+
+#[tokio::test]
+async fn persistent_watches_fire_again_and_again_and_end_when_asked() {
+    let log = FakeLog::new();
+    let mut writer = Gateway::new(&log, 1);
+    writer.create("/a");
+    writer.commit();
+    let bench = Bench::start(&log).await;
+    let kinds = [WatchKind::Persistent, WatchKind::PersistentRecursive, WatchKind::Data, WatchKind::Child];
+    let watches = kinds.map(|kind| (kind, "/a".to_owned())).to_vec();
+    let hello = LinkHello { zxid: Zxid(1), watches, ..Gateway::new(&log, 2).hello() };
+    let mut linked = Linked::open(&bench.store, hello).await;
+    let mut writing = writer.link(&bench.store).await;
+    let mut seq = 1;
+    let mut after = async |path: &str, linked: &mut Linked| {
+        writer.create(path);
+        writer.commit();
+        seq += 1;
+        writing.until_result(seq).await;
+        linked.take();
+        events(&std::mem::take(&mut linked.items))
+    };
+    let created = |path: &str| (EventType::NodeCreated, path.to_owned());
+    let children = (EventType::NodeChildrenChanged, "/a".to_owned());
+    assert_eq!(
+        after("/a/b", &mut linked).await,
+        [created("/a/b"), children.clone()],
+        "each once for all kinds"
+    );
+    assert_eq!(bench.status().await.watch_count, 3);
+    assert_eq!(after("/a/b/c", &mut linked).await, [created("/a/b/c")]);
+    linked.link.unwatch("/a", WatchKinds(WatchKind::PersistentRecursive as u8));
+    assert_eq!(after("/a/d", &mut linked).await, [children]);
+    linked.link.unwatch("/a", WatchKinds::PERSISTENT);
+    assert_eq!(after("/a/e", &mut linked).await, []);
+    assert_eq!(bench.status().await.watch_count, 1, "the data watch waits on");
+}
+
+async fn start_remembering(log: &Arc<FakeLog>, event_history_bytes: usize) -> Bench {
+    let dir = Arc::new(tempfile::tempdir().expect("temporary directory"));
+    let options = TreeStoreOptions { event_history_bytes, ..options(1, &dir) };
+    Bench::start_with(log, dir, options, vec![]).await
+}
+
+fn events(items: &[LinkItem]) -> Vec<(EventType, String)> {
+    let event = |item: &LinkItem| match item {
+        LinkItem::Event { event, path, .. } => Some((*event, path.to_string())),
+        _ => None,
+    };
+    items.iter().filter_map(event).collect()
 }
