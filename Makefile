@@ -11,7 +11,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 # The binary under test. Built close to release: the profile is in Cargo.toml.
 export MENAGERIE_BIN ?= $(abspath $(TARGET)/test-release/menagerie)
 
-.PHONY: help run test test-rust test-e2e test-zookeeper zookeeper compat compat-c fmt lint deploy-check deny verify clean
+.PHONY: help run test test-rust test-e2e test-zookeeper zookeeper compat compat-kazoo compat-kazoo-baseline compat-c compat-node fmt lint deploy-check deny verify clean
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -68,12 +68,40 @@ compat: binary-under-test $(VENV)/installed.txt ## every existing client against
 	$(COMPAT_RESULTS) clear
 	$(MAKE) --keep-going $(COMPAT_CLIENTS); status=$$?; $(COMPAT_RESULTS) && exit $$status
 
+# kazoo from its source distribution, in an environment of its own: what its tests need is not what ours need.
+KAZOO_VENV := $(COMPAT)/kazoo-venv
+KAZOO_SUITE = $(abspath $(KAZOO_VENV))/bin/python -B tests/compat/kazoo/suite.py
+
+compat-kazoo: binary-under-test $(KAZOO_VENV)/installed.txt ## kazoo's own test suite: all that passes on ZooKeeper must pass
+	$(KAZOO_SUITE) $(PYTEST_ARGS)
+
+# Only for a new version of kazoo; the lists are kept in tests/compat/kazoo.
+compat-kazoo-baseline: $(KAZOO_VENV)/installed.txt $(ZOOKEEPER)/fetched.xml ## which of kazoo's tests Apache ZooKeeper passes
+	$(KAZOO_SUITE) --baseline $(PYTEST_ARGS)
+
+$(KAZOO_VENV)/installed.txt: tests/compat/kazoo/requirements.txt tests/compat/kazoo/kazoo.txt $(VENV)/installed.txt
+	rm -rf $(KAZOO_VENV)
+	$(PYTHON) -m venv $(KAZOO_VENV)
+	$(KAZOO_VENV)/bin/pip install --quiet --disable-pip-version-check --no-deps -r tests/compat/kazoo/requirements.txt
+	$(KAZOO_VENV)/bin/pip install --quiet --disable-pip-version-check --no-deps --no-binary kazoo --require-hashes \
+	    -r tests/compat/kazoo/kazoo.txt
+	cp $< $@
+
 compat-c: binary-under-test $(VENV)/installed.txt ## ZooKeeper's C client and cli_mt, from Debian
 	tests/compat/c/prerequisites.sh
 	mkdir -p $(COMPAT)
 	gcc -std=gnu11 -O1 -g -Wall -Wextra -Werror -DTHREADED -o $(COMPAT)/c-client tests/compat/c/*.c -lzookeeper_mt -lpthread
 	$(COMPAT_RUN) c "$$(tests/compat/c/version.sh)" -- $(COMPAT)/c-client; status=$$?; \
 	    $(COMPAT_RUN) cli_mt "$$(tests/compat/c/version.sh)" -- $(PYTHON) -B tests/compat/c/cli_mt.py && exit $$status
+
+# The packages are installed outside the source tree; node finds them by NODE_PATH.
+compat-node: binary-under-test $(VENV)/installed.txt ## npm's node-zookeeper-client
+	tests/compat/node/prerequisites.sh
+	mkdir -p $(COMPAT)/node && cp tests/compat/node/package*.json $(COMPAT)/node
+	cd $(COMPAT)/node && npm ci --silent --no-audit --no-fund
+	NODE_PATH=$(COMPAT)/node/node_modules $(COMPAT_RUN) node-zookeeper-client \
+	    "$$(node -p 'require("./$(COMPAT)/node/node_modules/node-zookeeper-client/package.json").version')" \
+	    -- node tests/compat/node/main.js
 
 fmt: ## format the Rust code
 	$(CARGO) fmt --all

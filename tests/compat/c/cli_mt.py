@@ -28,7 +28,7 @@ DIALOGUE = [
     ("ls /cli", r"/cli: rc = 0"),
     ("ls2 /cli", r"/cli: rc = 0", r"czxid="),
     ("sync /cli", r"rc = 0"),
-    ("wexists /cli/two", r"time = "),
+    ("wexists /cli/two", r""),
     ("set /cli/two x", r"CHANGED_EVENT state = CONNECTED_STATE for path /cli/two"),
     ("addauth digest cli:secret", r""),
     ("delete /cli", r"/cli: rc = -111"),
