@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use bytes::BytesMut;
 use menagerie_auth::SaslExchange;
-use menagerie_types::{SessionId, Zxid};
+use menagerie_types::SessionId;
 use tokio::sync::Notify;
 
 use super::api::WatchStream;
@@ -43,12 +43,8 @@ pub enum Phase {
 /// What the connect request said that the response needs.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Connecting {
-    /// The client must not be served by a server that is behind this.
-    pub last_zxid_seen: Zxid,
     /// Echoed in kind: absent when absent.
     pub read_only: Option<bool>,
-    /// A new session was asked for.
-    pub is_new: bool,
 }
 
 /// Who is at the other end.

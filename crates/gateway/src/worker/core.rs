@@ -10,6 +10,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use menagerie_jute::four_letter::FourLetterWord;
 use menagerie_link::Proposer;
+use menagerie_proto::session_tracker::Attempt;
 use menagerie_proto::tree_store::{Lease, LinkHello, LinkQueue, StoreLink};
 use menagerie_types::command::Command;
 use menagerie_types::{LogIndex, OpCode, SessionId, WatchKinds, Zxid};
@@ -72,6 +73,8 @@ pub struct PendingSync {
 pub enum SyncTarget {
     /// A connection; xid and path of the reply.
     Conn(ConnToken, i32, Option<Box<str>>),
+    /// A client that has seen a later transaction than the replica here; and the session that it asks for.
+    Ahead(ConnToken, Zxid, Attempt),
     /// A linearizable read of the gRPC API.
     Api(oneshot::Sender<()>),
 }

@@ -97,6 +97,7 @@ impl Core {
                         core.mark_ready(conn);
                     });
                 }
+                SyncTarget::Ahead(token, zxid, attempt) => self.caught_up(token, zxid, attempt),
                 SyncTarget::Api(done) => {
                     let _ = done.send(());
                 }

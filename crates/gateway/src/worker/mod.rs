@@ -35,6 +35,13 @@ use tracing::{info, warn};
 pub use conn::Peer;
 pub use core::Core;
 
+/// For the fuzzer.
+#[cfg(fuzzing)]
+pub mod fuzzed {
+    pub use super::conn::{Conn, ConnToken};
+    pub use super::identities::Identities;
+}
+
 use self::identities::Identities;
 use self::socket::Sockets;
 use crate::Shared;

@@ -6,12 +6,12 @@ use menagerie_jute::four_letter::FourLetterWord;
 use menagerie_jute::frame::{self, PREFIX_LEN};
 use menagerie_jute::{Reader, RequestHeader, four_letter};
 use menagerie_proto::session_tracker::Attempt;
+use menagerie_types::OpCode;
 use menagerie_types::command::Command;
-use menagerie_types::{OpCode, SessionId};
 use tracing::debug;
 
 use super::conn::{Conn, ConnToken, Connecting, OUTPUT_SOFT_MAX, Phase, READS_MAX, WRITES_MAX};
-use super::core::{Core, Target};
+use super::core::{Core, PendingSync, SyncTarget, Target};
 use super::reads::Asked;
 use super::sessions::EstablishTarget;
 
@@ -113,13 +113,15 @@ impl Core {
             password: request.password.unwrap_or_default().to_vec(),
             timeout_ms: request.timeout_ms,
         };
-        conn.phase = Phase::Connecting(Connecting {
-            last_zxid_seen: request.last_zxid_seen,
-            read_only: request.read_only,
-            is_new: request.session_id == SessionId::NONE,
-        });
+        conn.phase = Phase::Connecting(Connecting { read_only: request.read_only });
         self.stats.received(1);
-        self.establish(EstablishTarget::Conn(conn.token), attempt);
+        if request.last_zxid_seen > self.zxid {
+            let target = SyncTarget::Ahead(conn.token, request.last_zxid_seen, attempt);
+            self.syncs.push(PendingSync { target, index: None });
+            self.signals.sync.notify_one();
+        } else {
+            self.establish(EstablishTarget::Conn(conn.token), attempt);
+        }
     }
 
     fn request(&mut self, conn: &mut Conn, frame: &[u8]) -> Taken {

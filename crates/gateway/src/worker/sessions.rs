@@ -7,7 +7,7 @@ use menagerie_jute::ConnectResponse;
 use menagerie_proto::session_tracker::{Attempt, Established, Touched};
 use menagerie_types::command::Command;
 use menagerie_types::command::internal::ChallengeLease;
-use menagerie_types::{OpCode, SessionId};
+use menagerie_types::{OpCode, SessionId, Zxid};
 use tokio::sync::oneshot;
 use tracing::{debug, info};
 
@@ -89,6 +89,18 @@ impl Core {
         }
     }
 
+    /// All that had been acknowledged anywhere is visible here: a client that has seen even more has seen it elsewhere,
+    /// in another ensemble or before this one lost data.
+    pub fn caught_up(&mut self, token: ConnToken, last_zxid_seen: Zxid, attempt: Attempt) {
+        let Some(conn) = self.conns.get_mut(token) else { return };
+        if last_zxid_seen > self.zxid {
+            info!(client_zxid = %last_zxid_seen, zxid = %self.zxid, "closing the connection of a client from the future");
+            conn.kill();
+        } else if !conn.dead {
+            self.establish(EstablishTarget::Conn(token), attempt);
+        }
+    }
+
     fn refuse(&mut self, target: EstablishTarget) {
         match target {
             EstablishTarget::Conn(token) => {
@@ -123,15 +135,6 @@ impl Core {
 
     fn open(&mut self, conn: &mut Conn, established: &Established) {
         let Phase::Connecting(connecting) = &conn.phase else { return };
-        if connecting.last_zxid_seen > established.zxid {
-            info!(
-                session = %established.session, client_zxid = %connecting.last_zxid_seen, zxid = %established.zxid,
-                "refusing a client that has seen a later zxid than this ensemble's"
-            );
-            let is_new = connecting.is_new;
-            conn.kill();
-            return self.discard(established.session, is_new);
-        }
         ConnectResponse {
             protocol_version: 0,
             timeout_ms: established.timeout_ms as i32,

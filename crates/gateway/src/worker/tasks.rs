@@ -245,7 +245,7 @@ impl Worker {
 
 fn is_wanted(target: &SyncTarget) -> bool {
     match target {
-        SyncTarget::Conn(..) => true,
+        SyncTarget::Conn(..) | SyncTarget::Ahead(..) => true,
         SyncTarget::Api(done) => !done.is_closed(),
     }
 }

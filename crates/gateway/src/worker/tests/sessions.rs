@@ -70,8 +70,7 @@ fn a_session_that_moves_within_the_worker_is_served_whichever_news_comes_first()
         let old = bench.conn;
         bench.core.establishing_settled();
         bench.conn = accept(&mut bench.core);
-        bench.conn().phase =
-            Phase::Connecting(Connecting { last_zxid_seen: Zxid(0), read_only: None, is_new: false });
+        bench.conn().phase = Phase::Connecting(Connecting { read_only: None });
         let info = SessionInfo { session: SESSION, timeout_ms: 30_000, password: [1; 16], owner: ME };
         let event = LinkItem::Session(SessionEvent::Attached(info));
         let target = EstablishTarget::Conn(bench.conn);
@@ -96,9 +95,7 @@ fn a_wrong_password_harms_nobody_and_the_right_one_closes_the_older_connection()
         let mut bench = Bench::new(true);
         let old = std::mem::replace(&mut bench.conn, ConnToken(0));
         bench.conn = accept(&mut bench.core);
-        let is_new = false;
-        bench.conn().phase =
-            Phase::Connecting(Connecting { last_zxid_seen: Zxid(0), read_only: None, is_new });
+        bench.conn().phase = Phase::Connecting(Connecting { read_only: None });
         let established =
             Established { session: SESSION, password: [1; 16], timeout_ms: 30_000, zxid: Zxid(0) };
         let target = EstablishTarget::Conn(bench.conn);
@@ -151,29 +148,38 @@ fn a_ping_is_answered_only_while_the_tracker_vouches_for_the_session() {
 }
 
 #[test]
-fn a_client_from_the_future_is_refused() {
-    let mut bench = Bench::new(true);
-    bench.conn = accept(&mut bench.core);
-    let mut out = BytesMut::new();
-    let mark = frame::begin(&mut out);
-    let request = ConnectRequest {
-        protocol_version: 0,
-        last_zxid_seen: Zxid(1000),
-        timeout_ms: 1,
-        session_id: SessionId(0),
-        password: None,
-        read_only: None,
-    };
-    request.encode(&mut out);
-    frame::end(&mut out, mark);
-    bench.feed(&out);
-    let (target, _) = bench.core.establishing.waiting.pop().expect("asked");
-    let session = SessionId(0x101);
-    bench.core.attached(session);
-    let established = Established { session, password: [1; 16], timeout_ms: 4000, zxid: Zxid(2) };
-    bench.core.granted(target, true, Some(established));
-    assert!(bench.conn().dead && bench.output().is_empty());
-    assert_eq!(bench.core.outstanding.len(), 1, "the session that was made for it is closed");
+fn a_client_that_is_ahead_waits_until_the_replica_has_caught_up_and_one_from_the_future_is_closed() {
+    for (zxid, is_ahead) in [(1000, false), (999, true)] {
+        let mut bench = Bench::new(true);
+        let old = std::mem::replace(&mut bench.conn, ConnToken(0));
+        bench.conn = accept(&mut bench.core);
+        let request = ConnectRequest {
+            protocol_version: 0,
+            last_zxid_seen: Zxid(1000),
+            timeout_ms: 1,
+            session_id: SESSION,
+            password: Some(&[1; 16]),
+            read_only: None,
+        };
+        let mut out = BytesMut::new();
+        let mark = frame::begin(&mut out);
+        request.encode(&mut out);
+        frame::end(&mut out, mark);
+        bench.feed(&out);
+        assert!(bench.core.establishing.waiting.is_empty());
+        // The barrier is answered, and then reached.
+        bench.core.syncs.iter_mut().for_each(|sync| sync.index = Some(LogIndex(7)));
+        bench.core.deliver(LinkItem::Applied { index: LogIndex(6), zxid: Zxid(998) });
+        assert!(!bench.conn().dead && bench.core.establishing.waiting.is_empty());
+        bench.core.deliver(LinkItem::Applied { index: LogIndex(7), zxid: Zxid(zxid) });
+        assert_eq!(bench.conn().dead, is_ahead);
+        assert_eq!(bench.core.establishing.waiting.len(), usize::from(!is_ahead));
+        assert!(bench.output().is_empty());
+        assert!(
+            !bench.core.conns.get_mut(old).expect("still there").dead,
+            "it is served until the session moves"
+        );
+    }
 }
 
 #[test]
