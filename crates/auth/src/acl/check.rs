@@ -54,8 +54,10 @@ mod tests {
     use menagerie_jute::Reader;
     use menagerie_types::command::encode_identities;
     use menagerie_types::{Acl, Identity, perms};
+    use proptest::prelude::*;
 
     use super::*;
+    use crate::{Schemes, fixup};
 
     fn lets(acl: &[(i32, &str, &str)], caller: &[(&str, &str)], wanted: i32) -> bool {
         let entry =
@@ -102,5 +104,55 @@ mod tests {
         let list = AclList::decode(&mut Reader::new(&encoded)).expect("just encoded").expect("not null");
         let shown = Reader::new(&masked(&list)).acl_vec().expect("encoded").expect("not null");
         assert_eq!(shown, [Acl { perms: 1, identity: Identity::new("digest", "u:x") }, acl[1].clone()]);
+    }
+
+    proptest! {
+        /// Whatever the texts: no panic, and what is let in by a list is let in by a longer one.
+        #[test]
+        fn entries_only_ever_add(
+            acl in proptest::collection::vec(entry(), 1..6),
+            more in entry(),
+            caller in proptest::collection::vec((scheme(), id()), 0..4),
+            wanted in 0..32,
+        ) {
+            let as_ref = |(perms, scheme, id): &(i32, String, String)| (*perms, scheme.clone(), id.clone());
+            let longer: Vec<_> = acl.iter().map(as_ref).chain([as_ref(&more)]).collect();
+            let borrowed: Vec<_> = longer.iter().map(|(perms, scheme, id)| (*perms, &scheme[..], &id[..])).collect();
+            let caller: Vec<_> = caller.iter().map(|(scheme, id)| (&scheme[..], &id[..])).collect();
+            let before = lets(&borrowed[..acl.len()], &caller, wanted);
+            let after = lets(&borrowed, &caller, wanted);
+            prop_assert!(after || !before);
+        }
+
+        /// What is stored judges as what was asked for, but for `auth`, and is stored again as it is.
+        #[test]
+        fn what_is_stored_is_fit_to_be_stored(acl in proptest::collection::vec(entry(), 1..6)) {
+            let acl: Vec<_> =
+                acl.into_iter().map(|(perms, scheme, id)| Acl { perms, identity: Identity::new(scheme, id) }).collect();
+            let mut encoded = BytesMut::new();
+            write::acl_vec(&mut encoded, &acl);
+            let list = AclList::decode(&mut Reader::new(&encoded)).expect("just encoded");
+            let caller = encode_identities(&[Identity::new("digest", "u:h"), Identity::new("ip", "::1")]);
+            if let Ok(stored) = fixup(list, &caller, Schemes::ALL) {
+                let mut again = BytesMut::new();
+                write::count(&mut again, stored.count());
+                again.extend_from_slice(stored.raw());
+                let list = AclList::decode(&mut Reader::new(&again)).expect("a list");
+                let twice = fixup(list, &[], Schemes::ALL);
+                prop_assert!(twice.is_ok_and(|twice| twice.count() <= stored.count()));
+            }
+        }
+    }
+
+    fn scheme() -> impl Strategy<Value = String> {
+        "world|auth|digest|ip|sasl|x509|super|[a-z]{0,3}"
+    }
+
+    fn id() -> impl Strategy<Value = String> {
+        "anyone|u:h|10[.]0[.]0[.][0-9]{1,3}(/[0-9]{1,2})?|[0-9a-f]{0,4}::[0-9a-f]{0,5}(/[0-9]{1,3})?|a/b@C|CN=[a-z,=]{0,4}|.{0,6}"
+    }
+
+    fn entry() -> impl Strategy<Value = (i32, String, String)> {
+        (0..32, scheme(), id())
     }
 }
