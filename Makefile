@@ -34,6 +34,18 @@ test-zookeeper: $(VENV)/installed.txt $(ZOOKEEPER)/fetched.xml ## the same cases
 	cd $(E2E) && MENAGERIE_SHAPES=zookeeper,zookeeper-ensemble \
 	    $(abspath $(VENV))/bin/python -B -m pytest $(PYTEST_ARGS)
 
+# SEED (random if not given), CASES, FIRST (the number of the first case, to play one again), PROFILES, and
+# PEER=zookeeper, which compares ZooKeeper with itself to test the test. DIFFERENTIAL_ARGS: see --help of the program.
+CASES ?= 2000
+PEER ?= menagerie
+PROFILES ?= default strict
+DIFFERENTIAL = $(CARGO) run --quiet --locked --profile test-release -p menagerie-differential -- \
+    $(if $(SEED),--seed $(SEED)) $(if $(FIRST),--first $(FIRST)) --cases $(CASES) --peer $(PEER) $(DIFFERENTIAL_ARGS)
+
+.PHONY: differential
+differential: binary-under-test $(ZOOKEEPER)/fetched.xml ## random requests to Apache ZooKeeper and Menagerie side by side
+	@set -e; for profile in $(PROFILES); do $(DIFFERENTIAL) --profile $$profile; done
+
 .PHONY: binary-under-test
 binary-under-test:
 	$(CARGO) build --locked --profile test-release -p menagerie

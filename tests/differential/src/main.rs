@@ -18,7 +18,7 @@ use std::time::Instant;
 
 use clap::Parser;
 use pair::Pair;
-use servers::Kind;
+use servers::{Kind, Profile};
 
 #[derive(Debug, Parser)]
 #[command(about = "Compares Menagerie with Apache ZooKeeper by random requests")]
@@ -35,9 +35,9 @@ struct Args {
     /// What to compare with Apache ZooKeeper; itself, to test the test.
     #[arg(long, value_enum, default_value = "menagerie")]
     peer: Kind,
-    /// With quotas enforced and a super user.
-    #[arg(long)]
-    strict: bool,
+    /// How the servers are configured.
+    #[arg(long, value_enum, default_value = "default")]
+    profile: Profile,
     /// Leave out the requests that have this in what is printed of them, to look past a known difference.
     #[arg(long)]
     without: Vec<String>,
@@ -56,8 +56,8 @@ struct Args {
 async fn main() -> anyhow::Result<ExitCode> {
     let args = Args::parse();
     let seed = args.seed.unwrap_or_else(rand::random);
-    println!("seed {seed}, {} cases, {}", args.cases, if args.strict { "strict" } else { "default" });
-    let pair = Pair::start([Kind::Zookeeper, args.peer], args.port, args.strict).await?;
+    println!("seed {seed}, {} cases, profile {}", args.cases, args.profile.name());
+    let pair = Pair::start([Kind::Zookeeper, args.peer], args.port, args.profile).await?;
     let mut run = Run { seed, pair, kinds: BTreeMap::new(), steps: 0, args };
     let start = Instant::now();
     let mut played = 0;
@@ -88,7 +88,7 @@ struct Run {
 
 impl Run {
     async fn case(&mut self, number: u64) -> anyhow::Result<()> {
-        let mut tree = shrink::tree(generate::Options { strict: self.args.strict }, self.seed, number)?;
+        let mut tree = shrink::tree(self.args.profile, self.seed, number)?;
         let case = tree.current().without(&self.args.without);
         self.steps += case.steps.len();
         let outcome = self.pair.play(&case).await?;

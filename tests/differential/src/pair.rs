@@ -5,14 +5,14 @@ use anyhow::Context as _;
 use crate::case::Case;
 use crate::compare;
 use crate::play::{Observer, Play};
-use crate::servers::{Kind, Server};
+use crate::servers::{Kind, Profile, Server};
 use crate::transcript::Line;
 
 /// The two, with an observer on each.
 pub struct Pair {
     servers: [Server; 2],
     observers: [Observer; 2],
-    strict: bool,
+    profile: Profile,
     // Names of znodes are never used again.
     played: u64,
 }
@@ -24,12 +24,13 @@ pub struct Outcome {
 
 impl Pair {
     /// Starts both.
-    pub async fn start(kinds: [Kind; 2], port: u16, strict: bool) -> anyhow::Result<Self> {
+    pub async fn start(kinds: [Kind; 2], port: u16, profile: Profile) -> anyhow::Result<Self> {
         let second = if port == 0 { 0 } else { port + 1 };
-        let mut servers = [Server::start(kinds[0], port, strict)?, Server::start(kinds[1], second, strict)?];
+        let mut servers =
+            [Server::start(kinds[0], port, profile)?, Server::start(kinds[1], second, profile)?];
         let [a, b] = &mut servers;
-        let observers = [a.observe(strict).await?, b.observe(strict).await?];
-        Ok(Self { servers, observers, strict, played: 0 })
+        let observers = [a.observe(profile).await?, b.observe(profile).await?];
+        Ok(Self { servers, observers, profile, played: 0 })
     }
 
     /// Plays `case` to both at the same time.
@@ -57,7 +58,7 @@ impl Pair {
 
     async fn reconnect(&mut self) -> anyhow::Result<()> {
         for (server, observer) in self.servers.iter_mut().zip(&mut self.observers) {
-            *observer = server.observe(self.strict).await?;
+            *observer = server.observe(self.profile).await?;
         }
         Ok(())
     }

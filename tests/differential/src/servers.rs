@@ -21,6 +21,25 @@ const NEVER_MS: i32 = i32::MAX;
 const STRICT: &str = "enforceQuota=true\n\
     DigestAuthenticationProvider.superDigest=super:D/InIHSb7yEEbrWz8b9l71RjZJU=\n";
 
+/// How both servers are configured: TTL znodes are always on, everything else is as it comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Profile {
+    /// Nothing more.
+    Default,
+    /// Quotas are enforced, and `super:test` is a super user.
+    Strict,
+}
+
+impl Profile {
+    /// Its name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Default => "default",
+            Self::Strict => "strict",
+        }
+    }
+}
+
 /// A kind of server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Kind {
@@ -41,7 +60,7 @@ pub struct Server {
 
 impl Server {
     /// Starts one; `port` 0 is any free one.
-    pub fn start(kind: Kind, port: u16, strict: bool) -> anyhow::Result<Self> {
+    pub fn start(kind: Kind, port: u16, profile: Profile) -> anyhow::Result<Self> {
         let directory = TempDir::with_prefix_in("differential-", scratch())?;
         let port = if port == 0 { free_port()? } else { port };
         let config = directory.path().join("zoo.cfg");
@@ -51,7 +70,7 @@ impl Server {
             "tickTime=2000\ndataDir={}\nclientPort={port}\nclientPortAddress=127.0.0.1\nmaxClientCnxns=0\n\
              admin.enableServer=false\nextendedTypesEnabled=true\n{}",
             data.display(),
-            if strict { STRICT } else { "" }
+            if profile == Profile::Strict { STRICT } else { "" }
         );
         fs::write(&config, text)?;
         let log = File::create(directory.path().join("log"))?;
@@ -65,10 +84,10 @@ impl Server {
     }
 
     /// A session, as soon as the server gives one.
-    pub async fn observe(&mut self, strict: bool) -> anyhow::Result<Observer> {
+    pub async fn observe(&mut self, profile: Profile) -> anyhow::Result<Observer> {
         let deadline = Instant::now() + START_WITHIN;
         loop {
-            let error = match Observer::connect(self.addr, strict).await {
+            let error = match Observer::connect(self.addr, profile).await {
                 Ok(observer) => return Ok(observer),
                 Err(error) => error,
             };

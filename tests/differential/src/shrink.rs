@@ -5,8 +5,9 @@ use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
 use crate::case::Case;
-use crate::generate::{self, Options};
+use crate::generate;
 use crate::pair::{Outcome, Pair};
+use crate::servers::Profile;
 
 /// Plays while shrinking.
 const PLAYS_MAX: usize = 400;
@@ -17,13 +18,13 @@ const REPEATS: usize = 3;
 pub type Tree = Box<dyn ValueTree<Value = Case>>;
 
 /// Case `number` of `seed`.
-pub fn tree(options: Options, seed: u64, number: u64) -> anyhow::Result<Tree> {
+pub fn tree(profile: Profile, seed: u64, number: u64) -> anyhow::Result<Tree> {
     let mut bytes = [0; 32];
     bytes[..8].copy_from_slice(&seed.to_le_bytes());
     bytes[8..16].copy_from_slice(&number.to_le_bytes());
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
     let mut runner = TestRunner::new_with_rng(Config::default(), rng);
-    let tree = generate::cases(options).boxed().new_tree(&mut runner);
+    let tree = generate::cases(profile).boxed().new_tree(&mut runner);
     tree.map_err(|reason| anyhow!("no case: {reason}"))
 }
 

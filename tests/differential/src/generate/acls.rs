@@ -5,8 +5,9 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use super::{Options, text};
+use super::text;
 use crate::case::{Body, Entry, Request, Text};
+use crate::servers::Profile;
 use menagerie_types::OpCode;
 
 const ALL: i32 = 31;
@@ -120,8 +121,8 @@ fn doubtful() -> impl Strategy<Value = (Text, Text)> {
 }
 
 /// An auth packet; mostly one that is accepted.
-pub fn auth(options: Options) -> impl Strategy<Value = Request> {
-    let users: &[&str] = if options.strict {
+pub fn auth(profile: Profile) -> impl Strategy<Value = Request> {
+    let users: &[&str] = if profile == Profile::Strict {
         &["u1:p1", "u2:p2", "super:test"]
     } else {
         &["u1:p1", "u2:p2", "u1:p1", "super:test"]

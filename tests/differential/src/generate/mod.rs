@@ -12,20 +12,14 @@ use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 
 use crate::case::{Action, Case, Connect, Step, Text};
+use crate::servers::Profile;
 
 const STEPS_MAX: usize = 45;
 const PIPELINED_MAX: usize = 6;
 
-/// What a case may contain beside what the default configuration allows.
-#[derive(Clone, Copy, Debug)]
-pub struct Options {
-    /// The servers enforce quotas, and `super:test` is a super user.
-    pub strict: bool,
-}
-
 /// Cases.
-pub fn cases(options: Options) -> impl Strategy<Value = Case> {
-    (setup(), vec(step(options), 1..STEPS_MAX)).prop_map(|(mut steps, rest)| {
+pub fn cases(profile: Profile) -> impl Strategy<Value = Case> {
+    (setup(), vec(step(profile), 1..STEPS_MAX)).prop_map(|(mut steps, rest)| {
         steps.extend(rest);
         Case { steps }
     })
@@ -40,17 +34,17 @@ fn setup() -> impl Strategy<Value = Vec<Step>> {
     })
 }
 
-fn step(options: Options) -> impl Strategy<Value = Step> {
+fn step(profile: Profile) -> impl Strategy<Value = Step> {
     let client = select(&[0, 0, 0, 0, 1, 1, 1, 2, 2, 3][..]);
-    (client, action(options)).prop_map(|(client, action)| Step { client, action })
+    (client, action(profile)).prop_map(|(client, action)| Step { client, action })
 }
 
-fn action(options: Options) -> BoxedStrategy<Action> {
+fn action(profile: Profile) -> BoxedStrategy<Action> {
     // Quotas are checked against what is applied: requests behind one another in one write see them in a race.
-    let pipelined = if options.strict { 0 } else { 15 };
+    let pipelined = if profile == Profile::Strict { 0 } else { 15 };
     prop_oneof![
-        70 => requests::request(options).prop_map(|request| Action::Send(vec![request])),
-        pipelined => vec(requests::request(options), 2..PIPELINED_MAX).prop_map(Action::Send),
+        70 => requests::request(profile).prop_map(|request| Action::Send(vec![request])),
+        pipelined => vec(requests::request(profile), 2..PIPELINED_MAX).prop_map(Action::Send),
         2 => requests::quota().prop_map(Action::Send),
         3 => connect().prop_map(Action::Connect),
         1 => Just(Action::Drop),

@@ -6,8 +6,9 @@ use proptest::option::weighted;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use super::{Options, acls, data, multis, paths, text, version, watches};
+use super::{acls, data, multis, paths, text, version, watches};
 use crate::case::{Body, Damage, Request, Text};
+use crate::servers::Profile;
 
 /// 2^40 - 1: the longest.
 const TTL_MAX: i64 = (1 << 40) - 1;
@@ -15,12 +16,12 @@ const TTL_MAX: i64 = (1 << 40) - 1;
 const NEVER: i32 = 99;
 
 /// Any request.
-pub fn request(options: Options) -> impl Strategy<Value = Request> {
+pub fn request(profile: Profile) -> impl Strategy<Value = Request> {
     let xid = weighted(0.03, select(&[0, -2, -4, -8, -100, 1, i32::MIN, i32::MAX][..]));
-    (whole(options), xid, damage()).prop_map(|(request, xid, damage)| Request { xid, damage, ..request })
+    (whole(profile), xid, damage()).prop_map(|(request, xid, damage)| Request { xid, damage, ..request })
 }
 
-fn whole(options: Options) -> BoxedStrategy<Request> {
+fn whole(profile: Profile) -> BoxedStrategy<Request> {
     let writes = prop_oneof![
         22 => create(),
         8 => delete(),
@@ -51,7 +52,7 @@ fn whole(options: Options) -> BoxedStrategy<Request> {
         48 => writes,
         36 => reads,
         12 => watches,
-        5 => acls::auth(options),
+        5 => acls::auth(profile),
         1 => rare(),
     ]
     .boxed()

@@ -15,6 +15,7 @@ use super::client::ANSWER_WITHIN;
 use crate::case::{Body, Entry, Request, Text};
 use crate::decode::{Tokens, error_name};
 use crate::encode::{self, Context};
+use crate::servers::Profile;
 use crate::transcript::{OBSERVER, Token};
 
 const TIMEOUT_MS: i32 = 40_000;
@@ -29,8 +30,8 @@ pub struct Observer {
 }
 
 impl Observer {
-    /// Opens a session and presents every credential that cases use; `strict` is that of the generator.
-    pub async fn connect(addr: SocketAddr, strict: bool) -> anyhow::Result<Self> {
+    /// Opens a session and presents every credential that cases use.
+    pub async fn connect(addr: SocketAddr, profile: Profile) -> anyhow::Result<Self> {
         let stream = timeout(ANSWER_WITHIN, TcpStream::connect(addr)).await??;
         let mut connection = RawConnection::from_stream(stream)?;
         let request = ConnectRequest {
@@ -45,7 +46,9 @@ impl Observer {
         ensure!(response.timeout_ms > 0, "no session");
         let mut observer = Self { addr, connection, xid: 0 };
         // Where there is no super user, its credentials are good for nothing.
-        for user in ["u1:p1", "u2:p2", "super:test"].into_iter().take(if strict { 3 } else { 2 }) {
+        for user in
+            ["u1:p1", "u2:p2", "super:test"].into_iter().take(if profile == Profile::Strict { 3 } else { 2 })
+        {
             let auth = Body::Auth(Text::new("digest"), Some(user.as_bytes().to_vec()));
             observer.exchange(&[Request::new(OpCode::Auth.code(), auth)]).await?;
         }
