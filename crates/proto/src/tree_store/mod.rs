@@ -114,3 +114,6 @@ pub trait TreeStore: Send + Sync + 'static {
     /// What this replica says of itself.
     async fn status(&self) -> ServiceResult<TreeStoreStatus>;
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,9 +2,10 @@
 
 use menagerie_proto::ServiceError;
 use menagerie_proto::tree_store::{LinkHello, LinkItem, ReadOutcome, SessionEvent, TreeStore};
+use menagerie_types::command::internal::PublishConfig;
 use menagerie_types::{EventType, IncarnationId, LogIndex, OpCode, SessionId, WatchKind, WatchKinds, Zxid};
 
-use crate::bench::{Bench, Gateway, Linked, create, results};
+use crate::bench::{Bench, Gateway, Linked, create, results, soon};
 use crate::log::FakeLog;
 
 fn event(item: &LinkItem) -> Option<(EventType, &str)> {
@@ -246,4 +247,29 @@ async fn a_replica_that_is_behind_says_so() {
     let bench = Bench::start(&log).await;
     let hello = LinkHello { zxid: Zxid(1000), ..Default::default() };
     assert!(matches!(bench.store.link(hello).await.err(), Some(ServiceError::Behind { .. })));
+}
+
+#[tokio::test]
+async fn the_ensemble_is_published_once() {
+    let log = FakeLog::new();
+    log.append(vec![]);
+    let bench = Bench::start(&log).await;
+    let mut linked = Gateway::new(&log, 9).link(&bench.store).await;
+    let config = |index, text: &str| PublishConfig { membership_index: LogIndex(index), text: text.into() };
+    let shown = |linked: &mut Linked, text: &str| {
+        let (out, outcome) = linked.read(OpCode::GetData, "/zookeeper/config", false);
+        assert_eq!(outcome, ReadOutcome::Answered(vec![]));
+        out.windows(text.len()).any(|window| window == text.as_bytes())
+    };
+    let published = async {
+        while !shown(&mut linked, "server.1=a:1:2") {
+            bench.store.publish_config(&config(5, "server.1=a:1:2"));
+            tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+        }
+    };
+    soon("the ensemble is shown", published).await;
+    bench.store.publish_config(&config(4, "server.2=b:1:2"));
+    let index = log.append(vec![]);
+    bench.reach(index).await;
+    assert!(shown(&mut linked, "server.1=a:1:2") && !shown(&mut linked, "server.2=b:1:2"));
 }
