@@ -56,6 +56,12 @@ impl Proposer {
         self.shared.work.notify_one();
     }
 
+    /// Takes the next chunk, as a stream to the leader would.
+    #[cfg(fuzzing)]
+    pub fn next_chunk(&self) -> Option<bytes::Bytes> {
+        self.shared.outbox.lock().next_chunk()
+    }
+
     /// The results up to `seq` are known.
     pub fn acknowledge(&self, seq: u64) {
         self.shared.outbox.lock().acknowledge(seq);
