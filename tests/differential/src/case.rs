@@ -69,6 +69,8 @@ pub enum Connect {
     OddPassword(Option<usize>),
     /// To a session that never was.
     Unknown,
+    /// To the session that it closed last, or to one that never was.
+    Ended,
     /// Having seen a later zxid than there is.
     Ahead,
     /// With a request that is cut off after so many bytes.
@@ -216,9 +218,29 @@ pub fn readable(bytes: Option<&[u8]>) -> String {
         }
         Some(bytes) => match std::str::from_utf8(bytes) {
             Ok(text) => format!("'{}'", text.escape_debug()),
-            Err(_) => format!("'{}'", bytes.escape_ascii()),
+            Err(_) => match from_surrogates(bytes) {
+                Some(text) => format!("'{}'", text.escape_debug()),
+                None => format!("'{}'", bytes.escape_ascii()),
+            },
         },
     }
+}
+
+// ZooKeeper writes a character beyond the Basic Multilingual Plane as two surrogates of three bytes each.
+fn from_surrogates(bytes: &[u8]) -> Option<String> {
+    let mut units = Vec::new();
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        if let [0xed, a @ 0xa0..=0xff, b, tail @ ..] = rest {
+            units.push(0xd000 | u16::from(a & 0x3f) << 6 | u16::from(b & 0x3f));
+            rest = tail;
+            continue;
+        }
+        let len = rest.iter().position(|byte| *byte == 0xed).unwrap_or(rest.len()).max(1).min(rest.len());
+        units.extend(std::str::from_utf8(&rest[..len]).ok()?.encode_utf16());
+        rest = &rest[len..];
+    }
+    String::from_utf16(&units).ok()
 }
 
 /// The name of an operation.

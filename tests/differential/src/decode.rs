@@ -158,28 +158,19 @@ impl Tokens {
     }
 
     fn acl(&mut self, reader: &mut Reader<'_>) -> Decoded {
-        let mut entries = Vec::new();
         for _ in 0..reader.i32()? {
             let (perms, scheme, id) = (reader.i32()?, reader.buffer()?, reader.buffer()?);
-            entries.push((perms, readable(scheme), readable(id)));
-        }
-        // What `auth` stands for comes in the order of a hash set, so neighbours that it may have made are sorted.
-        let by_scheme = |a: &(i32, String, String), b: &(i32, String, String)| (a.0, &a.1) == (b.0, &b.1);
-        entries.chunk_by_mut(by_scheme).for_each(<[_]>::sort_unstable);
-        for (perms, scheme, id) in entries {
-            self.text(format!(" {perms}:{scheme}:{id}"));
+            self.text(format!(" {perms}:{}:{}", readable(scheme), readable(id)));
         }
         Ok(())
     }
 
-    // In the order of a hash set.
     fn identities(&mut self, reader: &mut Reader<'_>) -> Decoded {
         let mut identities = Vec::new();
         for _ in 0..reader.i32()? {
             let (scheme, user) = (reader.buffer()?, reader.buffer()?);
             identities.push(format!("{}:{}", readable(scheme), readable(user)));
         }
-        identities.sort_unstable();
         self.text(format!(" [{}]", identities.join(" ")));
         Ok(())
     }

@@ -10,6 +10,8 @@ mod pair;
 mod play;
 mod servers;
 mod shrink;
+#[cfg(test)]
+mod tests;
 mod transcript;
 
 use std::collections::BTreeMap;

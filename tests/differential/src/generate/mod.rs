@@ -64,6 +64,7 @@ fn connect() -> impl Strategy<Value = Connect> {
         1 => Just(Connect::WrongPassword),
         1 => select(&[None, Some(0), Some(15), Some(17)][..]).prop_map(Connect::OddPassword),
         1 => Just(Connect::Unknown),
+        1 => Just(Connect::Ended),
         1 => Just(Connect::Ahead),
         1 => select(&[1, 16, 17, 20, 30][..]).prop_map(Connect::Cut),
     ]

@@ -80,6 +80,9 @@ impl<'a> Play<'a> {
     async fn send(&mut self, client: &mut Client, requests: &[Request]) -> io::Result<()> {
         self.ready(client).await?;
         for requests in requests.chunk_by(|a, b| !stands_alone(a) && !stands_alone(b)) {
+            if requests[0].op == OpCode::SetWatches2.code() {
+                self.barrier(client).await;
+            }
             if !client.is_connected() {
                 return Ok(());
             }
@@ -165,8 +168,9 @@ impl<'a> Play<'a> {
 
 // setACL too: until it is applied, ZooKeeper checks what follows against the ACL before.
 fn stands_alone(request: &Request) -> bool {
+    use OpCode::{Auth, Check, CloseSession, Sasl, SetAcl, SetWatches2};
     match OpCode::from_code(request.op) {
-        Some(OpCode::Auth | OpCode::Sasl | OpCode::CloseSession | OpCode::Check | OpCode::SetAcl) => true,
+        Some(Auth | Sasl | CloseSession | Check | SetAcl | SetWatches2) => true,
         Some(_) => request.op >= 1000,
         None => true,
     }
