@@ -185,7 +185,7 @@ impl State {
         if command.op == OpCode::Create {
             PathResponse { path }.encode(out);
         } else {
-            Create2Response { path, stat: self.tree.get(id).stat() }.encode(out);
+            Create2Response { path, stat: request.stat(self.tree.get(id)) }.encode(out);
         }
         end_reply(out, mark);
         Ok(())

@@ -24,7 +24,7 @@ impl State {
     /// Returns the watches to register (empty, without an allocation, when there are none).
     ///
     /// Knows exists, getData, getACL, getChildren, getChildren2, getAllChildrenNumber, getEphemerals, multiRead,
-    /// addWatch, setWatches and setWatches2. Anything else is answered with UNIMPLEMENTED.
+    /// addWatch, setWatches, setWatches2 and, outside sessions, ReapCandidates. Anything else is answered with UNIMPLEMENTED.
     pub fn read(&self, read: &Command<'_>, out: &mut BytesMut) -> Vec<(WatchKind, Box<str>)> {
         let start = out.len();
         let mut result = self.answer(read, out);
@@ -84,6 +84,7 @@ impl State {
             }
             OpCode::GetEphemerals => self.get_ephemerals(read, out).map_err(plain),
             OpCode::MultiRead => self.multi_read(read, out).map_err(plain),
+            OpCode::ReapCandidates => self.reap_candidates(read, out).map_err(plain),
             OpCode::AddWatch => add_watch(&mut body.clone(), out).map_err(|_| undecodable()),
             _ => Err(plain(ErrorCode::Unimplemented)),
         }

@@ -97,6 +97,7 @@ impl Loader {
         };
         let id = tree.arena.insert(node);
         tree.attach(id, path.len());
+        tree.note_quota(path);
         Ok(())
     }
 

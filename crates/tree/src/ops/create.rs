@@ -4,12 +4,12 @@ use std::borrow::Cow;
 
 use menagerie_jute::{AclList, CreateRequest, CreateTtlRequest};
 use menagerie_types::command::Policy;
-use menagerie_types::{CreateMode, ErrorCode, OpCode, SessionId, perms};
+use menagerie_types::{CreateMode, ErrorCode, OpCode, SessionId, Stat, perms};
 
 use super::{Txn, check_has_parent, check_path, parent_path};
 use crate::acl::fixup;
 use crate::tree::arena::Id;
-use crate::tree::znode::{CONTAINER_OWNER, TTL_MAX, ttl_owner};
+use crate::tree::znode::{CONTAINER_OWNER, TTL_MAX, Znode, ttl_owner};
 use crate::tree::{NewZnode, Tree};
 
 /// A create of any kind.
@@ -33,6 +33,11 @@ impl<'a> Create<'a> {
     pub(crate) fn with_ttl(request: CreateTtlRequest<'a>) -> Self {
         let CreateTtlRequest { path, data, acl, flags, ttl } = request;
         Self { path, data, acl, flags, ttl, op: OpCode::CreateTtl }
+    }
+
+    /// The new znode's Stat as it is answered: quotas may have overwritten its data at once, which does not show.
+    pub(crate) fn stat(&self, node: &Znode) -> Stat {
+        Stat { data_length: self.data.map_or(0, |data| data.len() as i32), ..node.stat() }
     }
 
     /// Flags, TTL and session.
@@ -85,6 +90,9 @@ impl Tree {
         }
         if parent.ephemeral_owner().is_some() {
             return Err(ErrorCode::NoChildrenForEphemerals);
+        }
+        if txn.policy.contains(Policy::ENFORCE_QUOTA) {
+            self.check_quota(&path, request.data.map_or(0, <[u8]>::len) as i64, 1)?;
         }
         let owner = request.owner(mode, txn.session);
         let (zxid, time_ms) = (txn.zxid, txn.time_ms);

@@ -84,7 +84,7 @@ impl Tree {
         if code == OpCode::Create.code() {
             PathResponse { path: &path }.encode(&mut multi.body);
         } else {
-            Create2Response { path: &path, stat: self.get(id).stat() }.encode(&mut multi.body);
+            Create2Response { path: &path, stat: request.stat(self.get(id)) }.encode(&mut multi.body);
         }
         multi.changes.push(self.change(ChangeKind::Created, id, path));
         Ok(())

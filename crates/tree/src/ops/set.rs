@@ -1,6 +1,7 @@
 //! setData, setACL and check (reference 2.8, 2.9, 2.16).
 
 use menagerie_jute::{CheckVersionRequest, SetAclRequest, SetDataRequest};
+use menagerie_types::command::Policy;
 use menagerie_types::{ErrorCode, perms};
 
 use super::{Txn, check_path, check_version};
@@ -14,6 +15,10 @@ impl Tree {
         check_path(request.path)?;
         let id = self.require(request.path)?;
         self.authorize(id, txn.auth, perms::WRITE)?;
+        if txn.policy.contains(Policy::ENFORCE_QUOTA) {
+            let more = request.data.map_or(0, <[u8]>::len) as i64 - self.get(id).data_len() as i64;
+            self.check_quota(request.path, more, 0)?;
+        }
         check_version(request.version, self.get(id).version)?;
         self.set_node_data(id, request.data, txn.zxid, txn.time_ms);
         Ok(id)

@@ -2,8 +2,8 @@
 
 use bytes::{BufMut, BytesMut};
 use menagerie_jute::{GetEphemeralsRequest, MultiOp, Reader, multi_ops, multi_reply, write};
-use menagerie_types::ErrorCode;
 use menagerie_types::command::Command;
+use menagerie_types::{ErrorCode, SessionId};
 
 use super::Watch;
 use crate::State;
@@ -40,6 +40,22 @@ impl State {
         let paths = self.tree.ephemerals(read.session).map(|id| self.tree.path_of(id));
         let mut paths: Vec<_> = paths.filter(|path| path.starts_with(prefix)).collect();
         paths.sort_unstable();
+        write::string_vec(out, &paths);
+        Ok(None)
+    }
+
+    /// Paths of containers and TTL znodes that are due now, for the reaper; none of a client's business. Request:
+    /// `max_never_used_ms` i64 (0 for never), `limit` i32.
+    pub(super) fn reap_candidates(&self, read: &Command<'_>, out: &mut BytesMut) -> Result<Watch, ErrorCode> {
+        if read.session != SessionId::NONE {
+            return Err(ErrorCode::Unimplemented);
+        }
+        let body = &mut Reader::new(read.body);
+        let (Ok(max_never_used_ms), Ok(limit)) = (body.i64(), body.i32()) else {
+            return Err(ErrorCode::MarshallingError);
+        };
+        let due = self.tree.due(self.time_ms, max_never_used_ms, usize::try_from(limit).unwrap_or(0));
+        let paths: Vec<_> = due.into_iter().map(|id| self.tree.path_of(id)).collect();
         write::string_vec(out, &paths);
         Ok(None)
     }

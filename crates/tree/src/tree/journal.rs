@@ -4,6 +4,7 @@ use menagerie_types::Zxid;
 
 use super::Tree;
 use super::arena::Id;
+use super::quota::Quotas;
 use super::znode::data_crc;
 
 /// How to take back one change.
@@ -32,6 +33,8 @@ pub(super) enum Undo {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Journal {
     pub(super) undo: Vec<Undo>,
+    /// As they were, once they have changed.
+    pub(super) quotas: Option<Quotas>,
 }
 
 impl Tree {
@@ -51,7 +54,11 @@ impl Tree {
 
     /// Takes back the changes since [`Self::begin`].
     pub(crate) fn rollback(&mut self) {
-        for undo in self.journal.take().unwrap_or_default().undo.into_iter().rev() {
+        let Journal { undo, quotas } = self.journal.take().unwrap_or_default();
+        if let Some(quotas) = quotas {
+            self.quotas = quotas;
+        }
+        for undo in undo.into_iter().rev() {
             match undo {
                 Undo::Created { id, parent_cversion, parent_pzxid } => {
                     let (path, parent) = (self.path_of(id), self.get(id).parent);

@@ -4,10 +4,14 @@
 //! the journal that undoes it. Whether a change is allowed is judged in [`crate::ops`].
 
 pub(crate) mod arena;
+mod change;
 mod index;
 mod journal;
 mod name;
+mod quota;
+mod reap;
 pub(crate) mod special;
+mod stats_track;
 pub(crate) mod znode;
 
 use std::collections::BTreeSet;
@@ -19,9 +23,11 @@ use crate::acl::{AclTable, FixedAcl};
 use crate::checkpoint::Changes;
 use arena::{Arena, Id, NONE};
 use index::PathIndex;
-use journal::{Journal, Undo};
+use journal::Journal;
 pub(crate) use name::Name;
-use znode::{Znode, data_crc};
+use quota::Quotas;
+use reap::Reapable;
+use znode::Znode;
 
 /// The root's slot: the first.
 pub(crate) const ROOT: Id = 0;
@@ -33,6 +39,8 @@ pub(crate) struct Tree {
     index: PathIndex,
     pub(crate) acls: AclTable,
     ephemerals: BTreeSet<(SessionId, Id)>,
+    reapable: Reapable,
+    pub(crate) quotas: Quotas,
     pub(crate) changes: Changes,
     digest: u64,
     data_bytes: u64,
@@ -58,6 +66,8 @@ impl Tree {
             index: PathIndex::new(),
             acls: AclTable::new(),
             ephemerals: BTreeSet::new(),
+            reapable: Reapable::default(),
+            quotas: Quotas::default(),
             changes: Changes::new(),
             digest: 0,
             data_bytes: 0,
@@ -184,187 +194,5 @@ impl Tree {
             true => Ok(()),
             false => Err(ErrorCode::NoAuth),
         }
-    }
-
-    /// Makes a znode. Its path is valid and free.
-    pub(crate) fn create_node(&mut self, new: NewZnode<'_>) -> Id {
-        let parent = self.get(new.parent);
-        let undo = (parent.cversion, parent.pzxid);
-        self.update(new.parent, |parent| {
-            parent.cversion = parent.cversion.saturating_add(1);
-            parent.pzxid = parent.pzxid.max(new.zxid);
-        });
-        let acl = self.acls.acquire(&new.acl);
-        let node = Znode {
-            name: Name::new(&new.path[new.path.rfind('/').map_or(0, |slash| slash + 1)..]),
-            data: new.data.map(Into::into),
-            path_hash: xxh3_64(new.path.as_bytes()),
-            czxid: new.zxid,
-            mzxid: new.zxid,
-            pzxid: new.zxid,
-            ctime: new.time_ms,
-            mtime: new.time_ms,
-            owner: new.owner,
-            parent: new.parent,
-            first_child: NONE,
-            next: NONE,
-            prev: NONE,
-            num_children: 0,
-            cversion: 0,
-            version: 0,
-            aversion: 0,
-            acl,
-            data_crc: data_crc(new.data),
-            dirty: 0,
-            fresh: 0,
-        };
-        let id = self.arena.insert(node);
-        self.attach(id, new.path.len());
-        let node = self.arena.get_mut(id);
-        self.changes.created(id, node, new.path);
-        self.record(|| Undo::Created { id, parent_cversion: undo.0, parent_pzxid: undo.1 });
-        id
-    }
-
-    /// Puts a znode that stands in the arena into its place in the tree.
-    pub(crate) fn attach(&mut self, id: Id, path_len: usize) {
-        let node = self.arena.get(id);
-        let (hash, parent, owner) = (node.path_hash, node.parent, node.ephemeral_owner());
-        self.data_bytes += (path_len + node.data_len()) as u64;
-        self.digest = self.digest.wrapping_add(node.digest(self.acls.hash(node.acl)));
-        self.index.insert(hash, id, &self.arena);
-        if let Some(owner) = owner {
-            self.ephemerals.insert((owner, id));
-        }
-        if parent == NONE {
-            return;
-        }
-        let parent = self.arena.get_mut(parent);
-        parent.num_children += 1;
-        let next = std::mem::replace(&mut parent.first_child, id);
-        if next != NONE {
-            self.arena.get_mut(next).prev = id;
-        }
-        let node = self.arena.get_mut(id);
-        (node.prev, node.next) = (NONE, next);
-    }
-
-    /// Deletes a znode without children other than the root.
-    pub(crate) fn delete_node(&mut self, id: Id, path: &str, zxid: Zxid) {
-        self.touch(id);
-        let parent = self.get(id).parent;
-        let parent_pzxid = self.get(parent).pzxid;
-        self.update(parent, |parent| parent.pzxid = parent.pzxid.max(zxid));
-        self.detach(id, path.len());
-        self.changes.deleted(self.arena.get(id), path);
-        match &mut self.journal {
-            Some(journal) => journal.undo.push(Undo::Deleted { id, parent_pzxid }),
-            None => self.free(id),
-        }
-    }
-
-    /// Takes a znode out of its place; it stays in the arena.
-    fn detach(&mut self, id: Id, path_len: usize) {
-        let node = self.arena.get(id);
-        let (hash, parent, prev, next) = (node.path_hash, node.parent, node.prev, node.next);
-        self.data_bytes -= (path_len + node.data_len()) as u64;
-        self.digest = self.digest.wrapping_sub(node.digest(self.acls.hash(node.acl)));
-        if let Some(owner) = node.ephemeral_owner() {
-            self.ephemerals.remove(&(owner, id));
-        }
-        self.index.remove(hash, id);
-        match prev {
-            NONE => self.arena.get_mut(parent).first_child = next,
-            prev => self.arena.get_mut(prev).next = next,
-        }
-        if next != NONE {
-            self.arena.get_mut(next).prev = prev;
-        }
-        self.arena.get_mut(parent).num_children -= 1;
-    }
-
-    fn free(&mut self, id: Id) {
-        self.acls.release(self.arena.get(id).acl);
-        self.arena.remove(id);
-    }
-
-    /// Replaces the data and all that a Stat tells of that.
-    pub(crate) fn set_node_data(&mut self, id: Id, data: Option<&[u8]>, zxid: Zxid, time_ms: i64) {
-        let old_len = self.get(id).data_len();
-        let journaling = self.journal.is_some();
-        let (old, mzxid, mtime, version) = self.update(id, |node| {
-            // A multi may have to put the old data back, so it must not be overwritten.
-            let old = if journaling { node.data.take() } else { None };
-            let before = (old, node.mzxid, node.mtime, node.version);
-            node.put_data(data);
-            (node.mzxid, node.mtime, node.version) = (zxid, time_ms, next_version(node.version));
-            before
-        });
-        self.data_bytes = self.data_bytes + data.map_or(0, <[u8]>::len) as u64 - old_len as u64;
-        self.record(|| Undo::DataSet { id, data: old, mzxid, mtime, version });
-    }
-
-    /// Replaces the data of `/zookeeper/config`, whose version stays -1 (reference 2.19).
-    pub(crate) fn set_config_data(&mut self, id: Id, data: &[u8], zxid: Zxid, time_ms: i64) {
-        self.set_node_data(id, Some(data), zxid, time_ms);
-        self.update(id, |node| node.version = -1);
-    }
-
-    /// Replaces the ACL. Never in a multi, so there is nothing to undo.
-    pub(crate) fn set_node_acl(&mut self, id: Id, acl: &FixedAcl<'_>) {
-        let old = self.get(id).acl;
-        let (new, new_hash) = {
-            let new = self.acls.acquire(acl);
-            (new, self.acls.hash(new))
-        };
-        self.touch(id);
-        let old_hash = self.acls.hash(old);
-        let node = self.arena.get_mut(id);
-        self.digest = self.digest.wrapping_sub(node.digest(old_hash));
-        (node.acl, node.aversion) = (new, node.aversion.wrapping_add(1));
-        self.digest = self.digest.wrapping_add(node.digest(new_hash));
-        self.acls.release(old);
-    }
-
-    /// Changes fields that the digest covers, other than the ACL.
-    fn update<R>(&mut self, id: Id, change: impl FnOnce(&mut Znode) -> R) -> R {
-        self.touch(id);
-        let node = self.arena.get_mut(id);
-        let acl_hash = self.acls.hash(node.acl);
-        let before = node.digest(acl_hash);
-        let result = change(node);
-        self.digest = self.digest.wrapping_sub(before).wrapping_add(node.digest(acl_hash));
-        result
-    }
-
-    /// Must precede any change of a znode that was there before.
-    fn touch(&mut self, id: Id) {
-        let dirty = self.arena.get(id).dirty;
-        if self.changes.is_listed(dirty) {
-            return;
-        }
-        if self.changes.is_pending(dirty) {
-            let record = self.record_of(id);
-            self.changes.keep(id, record);
-        }
-        self.changes.list(id, self.arena.get_mut(id));
-    }
-}
-
-/// ZooKeeper skips -1, which would mean any version (since 3.10).
-fn next_version(version: i32) -> i32 {
-    match version.wrapping_add(1) {
-        -1 => 0,
-        next => next,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::next_version;
-
-    #[test]
-    fn versions_wrap_past_the_one_that_means_any() {
-        assert_eq!([next_version(0), next_version(i32::MAX), next_version(-2)], [1, i32::MIN, 0]);
     }
 }

@@ -10,7 +10,7 @@ use super::name::Name;
 use super::znode::{Znode, data_crc};
 use crate::acl::FixedAcl;
 
-const QUOTA: &str = "/zookeeper/quota";
+pub(crate) const QUOTA: &str = "/zookeeper/quota";
 pub(crate) const CONFIG: &str = "/zookeeper/config";
 
 /// Can never be deleted.

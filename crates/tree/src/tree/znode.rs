@@ -77,6 +77,11 @@ impl Znode {
         (self.owner & TTL_OWNER == TTL_OWNER).then_some(self.owner & TTL_MAX)
     }
 
+    /// When the TTL runs out if nothing happens, by the log's clock.
+    pub(crate) fn ttl_end(&self) -> Option<i64> {
+        self.ttl_ms().map(|ttl| self.mtime.saturating_add(ttl))
+    }
+
     pub(crate) fn data_len(&self) -> usize {
         self.data.as_ref().map_or(0, |data| data.len())
     }

@@ -1,17 +1,19 @@
 //! Random histories: against the model, over differently cut entries, and through checkpoints.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::{Bytes, BytesMut};
 use menagerie_jute::{
-    AclList, CheckVersionRequest, CreateRequest, DeleteRequest, MultiOp, Reader, SetDataRequest,
+    AclList, CheckVersionRequest, CreateRequest, CreateTtlRequest, DeleteRequest, MultiOp, Reader,
+    SetDataRequest,
 };
 use menagerie_tree::{Meta, Record, State};
+use menagerie_types::command::Policy;
 use menagerie_types::command::internal::{CreateSession, ExpireSession};
 use menagerie_types::{ErrorCode, EventType, OpCode, SessionId, Zxid};
 use proptest::prelude::*;
 
-use crate::model::{Event, Model, Op, When};
+use crate::model::{Event, Model, Op, TTL, When};
 use crate::multis;
 use crate::world::*;
 
@@ -23,6 +25,8 @@ enum Step {
     Open(SessionId),
     Close(SessionId),
     Expire(SessionId),
+    /// What the reaper does.
+    Reap(String),
     /// Proposes the last command again.
     Repeat,
     /// Leaves out a number.
@@ -31,13 +35,29 @@ enum Step {
 
 fn paths() -> impl Strategy<Value = String> {
     let special = ["/", "/a/", "/zookeeper", "a", "/a//b"].map(String::from);
-    prop_oneof![20 => "/[abc]", 20 => "/[ab]/[abc]", 10 => "/a/[ab]/[abc]", 1 => prop::sample::select(special.to_vec())]
+    prop_oneof![20 => "/[abc]", 20 => "/[ab]/[abc]", 10 => "/a/[ab]/[abc]", 1 => prop::sample::select(special.to_vec()),
+        20 => "/zookeeper/quota/[ab](/zookeeper_(limits|stats))?",
+        4 => "/zookeeper/quota/a/b(/zookeeper_(limits|stats))?"]
 }
 
 fn ops() -> impl Strategy<Value = Op> {
-    let data = || prop::collection::vec(any::<u8>(), 0..4);
+    let limits = [
+        "",
+        "count=1,bytes=4",
+        "count=-1,bytes=3=;byteHardLimit=6;countHardLimit=3",
+        "count=2,bytes=-1=;countHardLimit=4",
+        "count=0,bytes=0=;byteHardLimit=10",
+        "x",
+    ];
+    let limits = limits.map(|text| text.as_bytes().to_vec());
+    let data = move || {
+        prop_oneof![
+            3 => prop::collection::vec(any::<u8>(), 0..4),
+            2 => prop::sample::select(limits.to_vec())
+        ]
+    };
     let version = || prop_oneof![3 => Just(-1), 2 => 0..3];
-    let flags = prop_oneof![6 => Just(0), 3 => Just(1), 2 => Just(2), 1 => Just(3)];
+    let flags = prop_oneof![8 => Just(0), 3 => Just(1), 2 => Just(2), 1 => Just(3), 2 => 4..7i32];
     prop_oneof![
         8 => (paths(), flags, data(), any::<bool>())
             .prop_map(|(path, flags, data, hidden)| Op::Create { path, flags, data, hidden }),
@@ -57,6 +77,7 @@ fn steps() -> impl Strategy<Value = Step> {
         3 => owner().prop_map(Step::Open),
         1 => owner().prop_map(Step::Close),
         1 => owner().prop_map(Step::Expire),
+        2 => paths().prop_map(Step::Reap),
         1 => Just(Step::Repeat),
         1 => Just(Step::Gap),
     ]
@@ -66,8 +87,13 @@ fn body(op: &Op) -> (OpCode, BytesMut) {
     match op {
         Op::Create { path, flags, data, hidden } => {
             let mut body = BytesMut::new();
-            request(path, data, *flags, *hidden).encode(&mut body);
-            (OpCode::Create, body)
+            let request = request(path, data, *flags, *hidden);
+            match flags {
+                4 => request.encode(&mut body),
+                5 | 6 => with_ttl(&request).encode(&mut body),
+                _ => request.encode(&mut body),
+            }
+            (create_op(*flags), body)
         }
         Op::Delete { path, version } => (OpCode::Delete, delete(path, *version)),
         Op::Set { path, data, version } => (OpCode::SetData, set(path, data, *version)),
@@ -86,10 +112,28 @@ fn request<'a>(path: &'a str, data: &'a [u8], flags: i32, hidden: bool) -> Creat
     CreateRequest { path, data: Some(data), acl, flags }
 }
 
+fn with_ttl<'a>(request: &CreateRequest<'a>) -> CreateTtlRequest<'a> {
+    let CreateRequest { path, data, acl, flags } = *request;
+    CreateTtlRequest { path, data, acl, flags, ttl: TTL }
+}
+
+fn create_op(flags: i32) -> OpCode {
+    match flags {
+        4 => OpCode::CreateContainer,
+        5 | 6 => OpCode::CreateTtl,
+        _ => OpCode::Create,
+    }
+}
+
 fn multi_op(op: &Op) -> MultiOp<'_> {
     match op {
         Op::Create { path, flags, data, hidden } => {
-            MultiOp::Create(request(path, data, *flags, *hidden), OpCode::Create.code())
+            let request = request(path, data, *flags, *hidden);
+            match create_op(*flags) {
+                OpCode::CreateContainer => MultiOp::CreateContainer(request),
+                OpCode::CreateTtl => MultiOp::CreateTtl(with_ttl(&request)),
+                op => MultiOp::Create(request, op.code()),
+            }
         }
         Op::Delete { path, version } => MultiOp::Delete(DeleteRequest { path, version: *version }),
         Op::Set { path, data, version } => {
@@ -114,6 +158,7 @@ impl Pair {
     fn new() -> Self {
         let mut world = World::new();
         world.act_as(&[("super", "")]);
+        world.policy = POLICY;
         let epoch = world.lease();
         Self { world, model: Model::new(), epoch, history: Vec::new(), events: Vec::new() }
     }
@@ -174,6 +219,16 @@ impl Pair {
                 assert_eq!(reply.error().is_some(), self.lacks(*session));
                 self.model.end_session(*session, when.zxid);
             }
+            Step::Reap(path) => {
+                let mut body = BytesMut::new();
+                menagerie_jute::write::string(&mut body, Some(path));
+                let command = self.world.owned(OpCode::DeleteContainer, NOBODY, body);
+                let (reply, when) = self.propose(false, command);
+                // The reaper only asks for those that are due.
+                let is_special =
+                    ["/", "/zookeeper", "/zookeeper/quota", "/zookeeper/config"].contains(&&**path);
+                assert_eq!(reply.error().is_none(), !is_special && self.model.reap(path, when), "{path}");
+            }
             Step::Repeat => {
                 if let (Some((false, last)), Some(seq)) =
                     (self.history.last(), self.world.state.last_seq(GATEWAY))
@@ -198,8 +253,11 @@ impl Pair {
             assert_eq!(reply.error(), Some(ErrorCode::SessionExpired));
             return;
         }
-        assert_eq!(reply.error(), None);
         let Err((culprit, error)) = self.model.multi(ops, when) else { return };
+        if error == ErrorCode::MarshallingError {
+            assert_eq!(reply.error(), Some(error));
+            return;
+        }
         let mut codes = vec![0; culprit];
         codes.push(error.code());
         codes.resize(ops.len(), ErrorCode::RuntimeInconsistency.code());
@@ -207,6 +265,16 @@ impl Pair {
     }
 
     fn agree(&self) {
+        for max_never_used_ms in [0, 3] {
+            let mut body = BytesMut::new();
+            menagerie_jute::write::i64(&mut body, max_never_used_ms);
+            menagerie_jute::write::i32(&mut body, 1000);
+            let (replies, _) = self.world.read_all(OpCode::ReapCandidates, NOBODY, body);
+            let mut reader = replies[0].reader();
+            let due = reader.string_vec().expect("strings").expect("not null");
+            let due: BTreeSet<_> = due.into_iter().map(str::to_owned).collect();
+            assert_eq!(due, self.model.due(self.world.time_ms, max_never_used_ms));
+        }
         assert_eq!(self.events, self.model.events);
         let state = &self.world.state;
         assert_eq!(state.znode_count(), self.model.nodes.len() as u64);
@@ -223,6 +291,8 @@ impl Pair {
         assert!(state.sessions().map(|(id, _)| id).eq(self.model.sessions.iter().copied()));
     }
 }
+
+const POLICY: Policy = Policy::EXTENDED_TYPES.with(Policy::ENFORCE_QUOTA);
 
 fn told(zxid: Zxid, event: EventType, path: &str, acl: Option<&Bytes>) -> Event {
     assert!(acl.is_none_or(|acl| *acl == HIDDEN));
@@ -303,7 +373,7 @@ fn replay(history: &[(bool, Owned)], cuts: &[u8]) -> u64 {
         let before =
             history[..history.len() - rest.len()].iter().filter(|(other, _)| other == by_tracker).count();
         let first_seq = 1 + u64::from(*by_tracker) + before as u64;
-        chunks.push(chunk(incarnation, first_seq, &commands));
+        chunks.push(chunk_with(POLICY, incarnation, first_seq, &commands));
         rest = &rest[same..];
         if cut % 3 == 0 || rest.is_empty() {
             world.time_ms = now - 1;

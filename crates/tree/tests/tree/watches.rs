@@ -94,6 +94,8 @@ fn watches_set_again_fire_for_what_was_missed() {
     assert_eq!(world.state.missed(WatchKind::Data, "/a", Zxid(since.0 + 1)), None);
 }
 
+type Told = Vec<(i64, EventType, String)>;
+
 fn again(
     world: &World,
     since: Zxid,
@@ -102,7 +104,7 @@ fn again(
     child: &[&str],
     persistent: &[&str],
     recursive: &[&str],
-) -> (Vec<(i64, EventType, String)>, Vec<(WatchKind, String)>) {
+) -> (Told, Vec<(WatchKind, String)>) {
     let mut body = BytesMut::new();
     SetWatches2 {
         relative_zxid: since,
@@ -119,7 +121,7 @@ fn again(
     (events.iter().map(notified).collect(), left)
 }
 
-fn owned(events: &[(i64, EventType, &str)]) -> Vec<(i64, EventType, String)> {
+fn owned(events: &[(i64, EventType, &str)]) -> Told {
     events.iter().map(|(zxid, event, path)| (*zxid, *event, (*path).to_owned())).collect()
 }
 
