@@ -64,6 +64,7 @@ impl State {
             self.zxid = self.zxid.next();
             self.execute(header, &command, effects);
             effects.result(seq, self.zxid);
+            effects.applied(seq, self);
             last_seq = seq;
         }
         if last_seq >= first_new {

@@ -4,13 +4,14 @@ use bytes::{Bytes, BytesMut};
 use menagerie_types::command::ChunkHeader;
 use menagerie_types::{EventType, IncarnationId, LogIndex, NodeId, SessionId, Zxid};
 
-use crate::{Lease, Session};
+use crate::{Lease, Session, State};
 
 /// Receives what applying does, strictly in order.
 ///
 /// For each chunk with at least one new command: [`chunk`](Self::chunk); then per new command its watch, session,
-/// lease and replica events, its reply frame in [`replies`](Self::replies), and [`result`](Self::result); at last
-/// [`chunk_end`](Self::chunk_end). Nothing of a command's reply is in the buffer when its events are reported.
+/// lease and replica events, its reply frame in [`replies`](Self::replies), [`result`](Self::result) and
+/// [`applied`](Self::applied); at last [`chunk_end`](Self::chunk_end). Nothing of a command's reply is in the buffer when
+/// its events are reported.
 pub trait Effects {
     /// Results of this chunk's commands from number `first_new_seq` on follow; those before it were repeats.
     fn chunk(&mut self, header: &ChunkHeader, first_new_seq: u64);
@@ -20,6 +21,9 @@ pub trait Effects {
 
     /// The reply of command `seq` is complete in the buffer.
     fn result(&mut self, seq: u64, zxid: Zxid);
+
+    /// Command `seq` has been applied and its result reported; `state` is as it left it.
+    fn applied(&mut self, _seq: u64, _state: &State) {}
 
     /// The chunk's last result was reported.
     fn chunk_end(&mut self);

@@ -7,8 +7,7 @@ mod set_watches;
 
 use bytes::BytesMut;
 use menagerie_jute::{
-    JuteError, PathRequest, PathWatchRequest, Reader, begin_reply, end_reply, multi_ops, multi_reply,
-    repaired, write,
+    JuteError, PathRequest, PathWatchRequest, Reader, begin_reply, end_reply, error_reply, repaired, write,
 };
 use menagerie_types::command::Command;
 use menagerie_types::{ErrorCode, OpCode, WatchKind};
@@ -36,20 +35,17 @@ impl State {
         }
         result.unwrap_or_else(|(error, watch)| {
             out.truncate(start);
-            let mark = begin_reply(out, read.xid, self.zxid, error.code());
-            if read.op == OpCode::MultiRead && multi_ops(read.body).all(|op| op.is_ok()) {
-                // What has decoded has the results so far, which are none.
-                multi_reply::end(out);
-            }
-            end_reply(out, mark);
+            error_reply(out, read.xid, self.zxid, error);
             watch.into_iter().collect()
         })
     }
 
     /// Appends what is answered. What was appended before an error is of no use.
     fn answer(&self, read: &Command<'_>, out: &mut BytesMut) -> Result<Watches, (ErrorCode, Watch)> {
-        if matches!(read.op, OpCode::SetWatches | OpCode::SetWatches2) {
-            return self.set_watches(read, out).map_err(plain);
+        match read.op {
+            OpCode::SetWatches | OpCode::SetWatches2 => return self.set_watches(read, out).map_err(plain),
+            OpCode::MultiRead => return self.multi_read(read, out).map_err(plain),
+            _ => {}
         }
         let mark = begin_reply(out, read.xid, self.zxid, 0);
         let watch = self.read_one(read, out)?;
@@ -83,7 +79,6 @@ impl State {
                 self.get_all_children_number(path_request()?.path, read.auth, out).map_err(plain)
             }
             OpCode::GetEphemerals => self.get_ephemerals(read, out).map_err(plain),
-            OpCode::MultiRead => self.multi_read(read, out).map_err(plain),
             OpCode::ReapCandidates => self.reap_candidates(read, out).map_err(plain),
             OpCode::AddWatch => add_watch(&mut body.clone(), out).map_err(|_| undecodable()),
             _ => Err(plain(ErrorCode::Unimplemented)),

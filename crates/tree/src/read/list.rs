@@ -1,11 +1,13 @@
 //! Reads of several znodes: getChildren, getAllChildrenNumber, getEphemerals, multiRead.
 
 use bytes::{BufMut, BytesMut};
-use menagerie_jute::{GetEphemeralsRequest, MultiOp, Reader, multi_ops, multi_reply, write};
+use menagerie_jute::{
+    GetEphemeralsRequest, JuteError, MultiOp, Reader, begin_reply, end_reply, multi_ops, multi_reply, write,
+};
 use menagerie_types::command::Command;
 use menagerie_types::{ErrorCode, SessionId};
 
-use super::Watch;
+use super::{Watch, Watches};
 use crate::State;
 use crate::tree::arena::Id;
 
@@ -60,23 +62,37 @@ impl State {
         Ok(None)
     }
 
-    /// Each result for itself: one that fails does not spoil the others.
-    pub(super) fn multi_read(&self, read: &Command<'_>, out: &mut BytesMut) -> Result<Watch, ErrorCode> {
+    /// Each result for itself: one that fails does not spoil the others. Writes and null paths do: ZooKeeper finds them
+    /// only after it has decoded everything, and then sends what results there are under an error.
+    pub(super) fn multi_read(&self, read: &Command<'_>, out: &mut BytesMut) -> Result<Watches, ErrorCode> {
+        let mut results = BytesMut::new();
+        let mut error = 0;
         for op in multi_ops(read.body) {
-            let (code, op) = op.map_err(|_| ErrorCode::MarshallingError)?;
-            let start = out.len();
-            multi_reply::result_header(out, code);
+            let start = results.len();
             let result = match op {
-                MultiOp::GetData(request) => self.get_data(request.path, read.auth, out),
-                MultiOp::GetChildren(request) => self.get_children(request.path, read.auth, out).map(drop),
-                _ => return Err(ErrorCode::MarshallingError),
+                Ok((code, MultiOp::GetData(request))) => {
+                    multi_reply::result_header(&mut results, code);
+                    self.get_data(request.path, read.auth, &mut results)
+                }
+                Ok((code, MultiOp::GetChildren(request))) => {
+                    multi_reply::result_header(&mut results, code);
+                    self.get_children(request.path, read.auth, &mut results).map(drop)
+                }
+                Ok(_) | Err(JuteError::NullPath) => {
+                    error = ErrorCode::MarshallingError.code();
+                    continue;
+                }
+                Err(_) => return Err(ErrorCode::MarshallingError),
             };
             if let Err(error) = result {
-                out.truncate(start);
-                multi_reply::error_result(out, error.code());
+                results.truncate(start);
+                multi_reply::error_result(&mut results, error.code());
             }
         }
-        multi_reply::end(out);
-        Ok(None)
+        multi_reply::end(&mut results);
+        let mark = begin_reply(out, read.xid, self.zxid, error);
+        out.extend_from_slice(&results);
+        end_reply(out, mark);
+        Ok(Watches::new())
     }
 }

@@ -131,6 +131,13 @@ fn results_of_a_multi_read_stand_for_themselves() {
     assert_eq!(results[3], MultiResult::Error(NoNode.code()));
     let (replies, _) = world.read_all(OpCode::MultiRead, NOBODY, multi(&[crate::multis::remove("/a")]));
     assert_eq!((replies[0].err, replies[0].body.len()), (MarshallingError.code(), 9), "the terminator");
+    let mut null_at_last = multi(&[get("/a")]);
+    null_at_last.truncate(null_at_last.len() - 9);
+    let whole = null_at_last.len();
+    null_at_last.extend_from_slice(b"\0\0\0\x04\0\xff\xff\xff\xff\xff\xff\xff\xff\0");
+    let (replies, _) = world.read_all(OpCode::MultiRead, NOBODY, null_at_last);
+    assert_eq!(replies[0].err, MarshallingError.code());
+    assert!(replies[0].body.len() > whole, "with the result before the null path");
     let (replies, _) = world.read_all(OpCode::MultiRead, NOBODY, BytesMut::new());
     assert_eq!(replies[0].error(), Some(MarshallingError));
 }

@@ -62,6 +62,9 @@ impl Effects for Recorder {
         self.complete_len = self.replies.len();
         self.push(Report::Result(seq, zxid.0));
     }
+    fn applied(&mut self, seq: u64, state: &State) {
+        assert_eq!(self.reports.last(), Some(&Report::Result(seq, state.zxid().0)));
+    }
     fn chunk_end(&mut self) {
         self.push(Report::ChunkEnd);
     }
