@@ -11,7 +11,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 # The binary under test. Built close to release: the profile is in Cargo.toml.
 export MENAGERIE_BIN ?= $(abspath $(TARGET)/test-release/menagerie)
 
-.PHONY: help run test test-rust test-e2e test-zookeeper zookeeper compat compat-kazoo compat-kazoo-baseline compat-c compat-node fmt lint deploy-check deny verify clean
+.PHONY: help run test test-rust test-e2e test-zookeeper zookeeper compat compat-kazoo compat-kazoo-baseline compat-c compat-node compat-rust fmt lint deploy-check deny verify clean
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -114,6 +114,12 @@ compat-node: binary-under-test $(VENV)/installed.txt ## npm's node-zookeeper-cli
 	NODE_PATH=$(COMPAT)/node/node_modules $(COMPAT_RUN) node-zookeeper-client \
 	    "$$(node -p 'require("./$(COMPAT)/node/node_modules/node-zookeeper-client/package.json").version')" \
 	    -- node tests/compat/node/main.js
+
+compat-rust: binary-under-test $(VENV)/installed.txt ## the crate zookeeper-client
+	$(CARGO) build --locked --manifest-path tests/compat/rust/Cargo.toml --target-dir $(COMPAT)/rust-target
+	$(COMPAT_RUN) zookeeper-client \
+	    "$$(sed -n 's/^zookeeper-client = .*version = "=\([^"]*\)".*/\1/p' tests/compat/rust/Cargo.toml)" \
+	    -- $(COMPAT)/rust-target/debug/menagerie-compat-rust
 
 fmt: ## format the Rust code
 	$(CARGO) fmt --all

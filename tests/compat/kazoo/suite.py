@@ -1,9 +1,11 @@
 """Runs kazoo's own test suite against every wanted shape and compares what passed with what passes on ZooKeeper.
 
     suite.py              Menagerie's shapes (or COMPAT_SHAPES): every test of the baseline must pass
-    suite.py --baseline   Apache ZooKeeper, one server and three: writes the baseline files
+    suite.py --baseline   Apache ZooKeeper, one server and three: adds what passes to the baseline files
 
-Every other argument goes to pytest. Extra passes are welcome; a test that ZooKeeper itself fails is nobody's concern.
+Every other argument goes to pytest. Extra passes are welcome; a test that ZooKeeper itself never passes is nobody's
+concern. Some of kazoo's tests allow a second for what takes longer on a busy machine, and fail on ZooKeeper too now and
+then: a test that has not passed is run once more, and said to have been.
 """
 
 import os
@@ -18,7 +20,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "lib"))
 
 from results import ROOT, Result, record, table  # noqa: E402
-from shapes import is_zookeeper, wanted_shapes  # noqa: E402
+from shapes import wanted_shapes  # noqa: E402
 
 KAZOO = version("kazoo")
 # One server where the shape is one; else kazoo's usual three.
@@ -32,11 +34,12 @@ def main(arguments: list[str]) -> int:
     if "--baseline" in arguments:
         words = [word for word in arguments if word != "--baseline"]
         for shape in ("zookeeper", "zookeeper-ensemble"):
-            passed = {name for name, went in run(shape, words).items() if went == "passed"}
-            baseline(shape).write_text("".join(f"{name}\n" for name in sorted(passed)))
-            print(f"{baseline(shape)}: {len(passed)} tests")
+            passed = {name for name, how in run(shape, words).items() if how == "passed"}
+            names = sorted(passed | wanted(shape))
+            baseline(shape).write_text("".join(f"{name}\n" for name in names))
+            print(f"{baseline(shape)}: {len(names)} tests, {len(passed)} of them now")
         return 0
-    done = [judge(shape, run(shape, arguments)) for shape in wanted_shapes()]
+    done = [judge(shape, arguments) for shape in wanted_shapes()]
     print(table(done))
     return int(any(result.failed or not result.passed for result in done))
 
@@ -46,10 +49,15 @@ def baseline(shape: str) -> Path:
     return HERE / f"baseline-{KAZOO}-{'one-server' if shape in SIZES else 'three-servers'}.txt"
 
 
-def run(shape: str, words: list[str]) -> dict[str, str]:
+def wanted(shape: str) -> set[str]:
+    """The tests that pass on ZooKeeper."""
+    return set(baseline(shape).read_text().split("\n")) - {""} if baseline(shape).exists() else set()
+
+
+def run(shape: str, words: list[str], suffix: str = "") -> dict[str, str]:
     """Runs the suite and returns how each test went."""
     REPORTS.mkdir(parents=True, exist_ok=True)
-    report, output = REPORTS / f"{shape}.xml", REPORTS / f"{shape}.log"
+    report, output = REPORTS / f"{shape}{suffix}.xml", REPORTS / f"{shape}{suffix}.log"
     report.unlink(missing_ok=True)
     print(f"== kazoo {KAZOO}: {shape}, output in {output}", flush=True)
     environment = {
@@ -81,15 +89,19 @@ def went(case: xml.Element) -> str:
     return "passed"
 
 
-def judge(shape: str, outcome: dict[str, str]) -> Result:
-    """Every test of the baseline must have passed; those that have not are told by name."""
-    wanted = set(baseline(shape).read_text().split("\n")) - {""}
-    missing = sorted(name for name in wanted if outcome.get(name) != "passed")
+def judge(shape: str, words: list[str]) -> Result:
+    """Every test of the baseline must pass, at the second try at the latest."""
+    tests, outcome = wanted(shape), run(shape, words)
+    missing = sorted(name for name in tests if outcome.get(name) != "passed")
+    if missing:
+        for name in missing:
+            print(f"# {shape}: once more: {name}: {outcome.get(name, 'was not run')}")
+        again = run(shape, ["-k", " or ".join({name.rpartition(".")[2] for name in missing})], "-again")
+        missing = [name for name in missing if again.get(name) != "passed"]
     for name in missing:
-        print(f"not ok {shape}: {name}: {outcome.get(name, 'was not run')}")
-    result = Result("kazoo's tests", KAZOO, shape, len(wanted) - len(missing), len(missing))
-    if not is_zookeeper(shape):
-        record(result)
+        print(f"not ok {shape}: {name}")
+    result = Result("kazoo's own tests", KAZOO, shape, len(tests) - len(missing), len(missing))
+    record(result)
     return result
 
 
