@@ -5,10 +5,14 @@
 
 mod api;
 mod four_letter;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 pub mod grpc;
+mod limits;
 mod listener;
 mod options;
 mod stats;
+mod throttle;
 mod trackers;
 mod worker;
 
@@ -18,10 +22,14 @@ use menagerie_link::Ensemble;
 use menagerie_proto::tree_store::TreeStore;
 use parking_lot::Mutex;
 
+use throttle::SessionThrottle;
+
 pub use api::{ApiEvent, ApiHandle, ApiReply};
+pub use limits::Limits;
 pub use listener::{Gateway, GatewayError, start};
 pub use options::GatewayOptions;
 pub use stats::{Facts, Stats};
+pub use throttle::ConnectionThrottle;
 pub use trackers::{Tracker, Trackers};
 
 /// What the workers of a gateway share.
@@ -32,4 +40,25 @@ pub(crate) struct Shared {
     pub ensemble: Ensemble,
     pub stores: Vec<Arc<dyn TreeStore>>,
     pub trackers: Trackers,
+    pub throttle: Arc<SessionThrottle>,
+}
+
+impl Shared {
+    /// What workers share that begin now.
+    pub fn new(
+        options: GatewayOptions,
+        ensemble: Ensemble,
+        stores: Vec<Arc<dyn TreeStore>>,
+        trackers: Trackers,
+    ) -> Self {
+        Self {
+            throttle: Arc::new(SessionThrottle::new(options.limits.connection_throttle.clone())),
+            options: Arc::new(options),
+            stats: Arc::default(),
+            facts: Arc::default(),
+            ensemble,
+            stores,
+            trackers,
+        }
+    }
 }

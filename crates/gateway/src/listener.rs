@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use menagerie_link::Ensemble;
 use menagerie_proto::tree_store::TreeStore;
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tracing::{debug, info, warn};
 
 use crate::api::{ApiHandle, CALLS_MAX};
 use crate::options::GatewayOptions;
-use crate::stats::{Facts, Stats};
+use crate::stats::Facts;
 use crate::trackers::Trackers;
 use crate::worker::{self, ACCEPTED_MAX, Intake};
 use crate::{Shared, stats};
@@ -58,14 +58,7 @@ pub fn start(
     let listener = listener.map_err(|source| GatewayError::Listen { addr: requested, source })?;
     let addr = listener.local_addr().map_err(|source| GatewayError::Listen { addr: requested, source })?;
     let (threads, frame_len_max) = (options.threads.max(1), options.jute_max_buffer);
-    let shared = Arc::new(Shared {
-        options: Arc::new(options),
-        stats: Arc::new(Stats::default()),
-        facts: Arc::default(),
-        ensemble,
-        stores,
-        trackers,
-    });
+    let shared = Arc::new(Shared::new(options, ensemble, stores, trackers));
     let (stop, stopping) = watch::channel(false);
     let (mut sockets, mut calls, mut handles) = (Vec::new(), Vec::new(), Vec::new());
     for n in 0..threads {
@@ -152,11 +145,15 @@ async fn accept(
                 continue;
             }
         };
-        if !shared.stats.try_connect(addr.ip(), shared.options.max_client_cnxns) {
-            warn!(%addr, max = shared.options.max_client_cnxns, "too many connections from this address");
+        if let Err(too_many) = shared.stats.try_connect(addr.ip(), &shared.options) {
+            warn!(%addr, "closing a connection at once: {too_many}");
             continue;
         }
-        let stream = stream.set_nodelay(true).and_then(|()| stream.into_std());
+        let options = || {
+            stream.set_nodelay(true)?;
+            SockRef::from(&stream).set_keepalive(shared.options.tcp_keep_alive)
+        };
+        let stream = options().and_then(|()| stream.into_std());
         let Ok(stream) = stream else {
             debug!(%addr, "a connection was gone before it was served");
             shared.stats.disconnected(addr.ip());

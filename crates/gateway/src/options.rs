@@ -7,6 +7,8 @@ use menagerie_auth::{Enforcement, Properties, Registry, SaslServer};
 use menagerie_jute::four_letter::FourLetterWord;
 use menagerie_types::command::Policy;
 
+use crate::limits::Limits;
+
 /// Settings of a gateway; [`GatewayOptions::default`] is ZooKeeper's behaviour.
 #[derive(Clone, Debug)]
 pub struct GatewayOptions {
@@ -30,6 +32,10 @@ pub struct GatewayOptions {
     pub four_letter_words: Vec<FourLetterWord>,
     /// Listen backlog. Default 1,024.
     pub backlog: i32,
+    /// The system probes idle connections (`clientTcpKeepAlive`). Default false.
+    pub tcp_keep_alive: bool,
+    /// How much clients may ask for at a time.
+    pub limits: Limits,
     /// What `srvr` and `stat` show as the mode when the log has only one voter: `standalone`.
     pub standalone: bool,
     /// Commands of one worker that may wait for their results, in bytes, before it stops reading writes.
@@ -73,6 +79,8 @@ impl Default for GatewayOptions {
                 FourLetterWord::Isro,
             ],
             backlog: 1024,
+            tcp_keep_alive: false,
+            limits: Limits::default(),
             standalone: false,
             outstanding_bytes: 64 * 1024 * 1024,
             policy: Policy::NONE,

@@ -2,10 +2,12 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
+
+use crate::GatewayOptions;
 
 /// What a gateway knows of the components behind it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -27,6 +29,19 @@ pub struct Stats {
     latency_us_max: AtomicU64,
     by_address: Mutex<HashMap<IpAddr, usize>>,
     serving: AtomicBool,
+    /// Bytes of large requests in process.
+    pub(crate) large_request_bytes: AtomicUsize,
+}
+
+/// Why a connection is not let in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TooManyConnections {
+    /// `maxClientCnxns`.
+    #[error("its address has {0} connections already (maxClientCnxns)")]
+    OfAddress(usize),
+    /// `maxCnxns`.
+    #[error("there are {0} connections already (maxCnxns)")]
+    OfAll(usize),
 }
 
 impl Default for Stats {
@@ -40,6 +55,7 @@ impl Default for Stats {
             latency_us_max: AtomicU64::new(0),
             by_address: Mutex::default(),
             serving: AtomicBool::new(false),
+            large_request_bytes: AtomicUsize::new(0),
         }
     }
 }
@@ -97,15 +113,19 @@ impl Stats {
         self.serving.store(serving, Ordering::Relaxed);
     }
 
-    /// Counts a connection from `address`, unless it has `max` already (0 for no limit).
-    pub fn try_connect(&self, address: IpAddr, max: usize) -> bool {
+    /// Counts a connection from `address`, unless there are too many already.
+    pub fn try_connect(&self, address: IpAddr, options: &GatewayOptions) -> Result<(), TooManyConnections> {
+        let (of_address, of_all) = (options.max_client_cnxns, options.limits.max_cnxns);
         let mut by_address = self.by_address.lock();
+        if of_all != 0 && by_address.values().sum::<usize>() >= of_all {
+            return Err(TooManyConnections::OfAll(of_all));
+        }
         let count = by_address.entry(address).or_default();
-        if max != 0 && *count >= max {
-            return false;
+        if of_address != 0 && *count >= of_address {
+            return Err(TooManyConnections::OfAddress(of_address));
         }
         *count += 1;
-        true
+        Ok(())
     }
 
     /// A connection from `address` is gone.
@@ -122,5 +142,25 @@ impl Stats {
     /// Connections now.
     pub fn connections(&self) -> usize {
         self.by_address.lock().values().sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connections_are_counted_by_address_and_together() {
+        let [one, two, three] = [1, 2, 3].map(|n| IpAddr::from([127, 0, 0, n]));
+        let mut options = GatewayOptions { max_client_cnxns: 2, ..GatewayOptions::default() };
+        options.limits.max_cnxns = 3;
+        let stats = Stats::default();
+        assert!(stats.try_connect(one, &options).is_ok() && stats.try_connect(one, &options).is_ok());
+        assert_eq!(stats.try_connect(one, &options), Err(TooManyConnections::OfAddress(2)));
+        assert!(stats.try_connect(two, &options).is_ok());
+        assert_eq!(stats.try_connect(three, &options), Err(TooManyConnections::OfAll(3)));
+        stats.disconnected(two);
+        assert!(stats.try_connect(three, &options).is_ok());
+        assert_eq!(stats.connections(), 3);
     }
 }

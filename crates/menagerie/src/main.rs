@@ -10,6 +10,7 @@ mod listen;
 mod parts;
 mod process;
 mod roles;
+mod settings;
 mod suggest;
 mod telemetry;
 mod threads;

@@ -12,6 +12,7 @@ use tokio::sync::Notify;
 
 use super::api::WatchStream;
 use super::identities::Identities;
+use super::limits::HeldBack;
 
 /// Bytes that may wait to be sent before no more of the connection's requests are taken.
 pub const OUTPUT_SOFT_MAX: usize = 2 * 1024 * 1024;
@@ -107,6 +108,10 @@ pub struct Conn {
     pub paused: bool,
     /// The client has shut its side.
     pub read_closed: bool,
+    /// Too much is in process for its next request.
+    pub is_held_back: bool,
+    /// Input that has waited for that.
+    pub held_back: Option<HeldBack>,
     /// Counters for `stat`.
     pub received: u64,
     /// Counters for `stat`.
@@ -141,6 +146,8 @@ impl Conn {
             stream: None,
             paused: false,
             read_closed: false,
+            is_held_back: false,
+            held_back: None,
             received: 0,
             sent: 0,
         }

@@ -7,24 +7,26 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Instant;
 
-use bytes::Bytes;
 use menagerie_jute::four_letter::FourLetterWord;
 use menagerie_link::Proposer;
 use menagerie_proto::session_tracker::Attempt;
 use menagerie_proto::tree_store::{Lease, LinkHello, LinkQueue, StoreLink};
 use menagerie_types::command::Command;
-use menagerie_types::{LogIndex, OpCode, SessionId, WatchKinds, Zxid};
+use menagerie_types::{LogIndex, SessionId, WatchKinds, Zxid};
 use parking_lot::Mutex;
 use tokio::sync::{Notify, oneshot};
 
 use super::conn::{Conn, ConnToken, Peer};
 use super::identities::Identities;
+use super::limits::LargeRequests;
+use super::pending::PendingReads;
 use super::slab::Slab;
 use super::watchers::Watchers;
 use crate::Shared;
 use crate::api::{ApiReply, ApiSession};
 use crate::options::GatewayOptions;
 use crate::stats::{Facts, Stats};
+use crate::throttle::SessionThrottle;
 
 /// Reports without an answer after which a gateway says that it does not serve.
 const SILENT_REPORTS: u32 = 8;
@@ -40,24 +42,6 @@ pub enum Target {
     Reconfig(ConnToken, i32),
     /// Nobody: a command of the worker itself.
     Nobody,
-}
-
-/// A read that the replica has queued, kept so that it can be asked again over another link.
-#[derive(Debug)]
-pub struct PendingRead {
-    pub target: Target,
-    pub op: OpCode,
-    pub session: SessionId,
-    pub xid: i32,
-    pub auth: Bytes,
-    pub body: Box<[u8]>,
-}
-
-impl PendingRead {
-    /// As it is asked.
-    pub fn command(&self) -> Command<'_> {
-        Command { op: self.op, session: self.session, xid: self.xid, auth: &self.auth, body: &self.body }
-    }
 }
 
 /// A sync that waits for its barrier, and then for the replica.
@@ -119,7 +103,7 @@ pub struct Core {
     /// Whose results come next, in the order of their numbers.
     pub outstanding: VecDeque<(Target, Instant)>,
     pub link: Option<Box<dyn StoreLink>>,
-    pub pending_reads: VecDeque<PendingRead>,
+    pub pending_reads: PendingReads,
     pub syncs: Vec<PendingSync>,
     /// Judged and not carried out.
     pub reconfigurations: Vec<super::reconfig::Reconfiguration>,
@@ -146,6 +130,10 @@ pub struct Core {
     pub api_identities: Identities,
     /// Connections that wait until less is outstanding.
     pub throttled: Vec<ConnToken>,
+    pub throttle: Arc<SessionThrottle>,
+    pub large: LargeRequests,
+    /// Cut off from the quorum: only sessions of this worker's own are served.
+    pub read_only: bool,
     pub dirty: Vec<ConnToken>,
     pub ready: Vec<ConnToken>,
     /// The log has forgotten this incarnation, or results are lost for good: the worker must start anew.
@@ -167,7 +155,7 @@ impl Core {
             proposer,
             outstanding: VecDeque::new(),
             link: None,
-            pending_reads: VecDeque::new(),
+            pending_reads: PendingReads::default(),
             syncs: Vec::new(),
             reconfigurations: Vec::new(),
             words: Vec::new(),
@@ -183,6 +171,9 @@ impl Core {
             streams: Vec::new(),
             api_identities: Identities::of_nobody(&shared.options),
             throttled: Vec::new(),
+            throttle: Arc::clone(&shared.throttle),
+            large: LargeRequests::default(),
+            read_only: false,
             dirty: Vec::new(),
             ready: Vec::new(),
             lost: false,
@@ -209,8 +200,8 @@ impl Core {
         for (path, kinds) in self.unwatched.drain(..) {
             link.unwatch(&path, kinds.without(self.watchers.needed(&path)));
         }
-        for read in &self.pending_reads {
-            super::reads::ask_again(&mut *link, &read.command());
+        for (token, read) in self.pending_reads.iter() {
+            super::reads::ask_again(&mut *link, token, &read.command());
         }
         for sync in &self.syncs {
             if let Some(index) = sync.index {
@@ -237,6 +228,7 @@ impl Core {
     /// Proposes a command; its result goes to `target`.
     pub fn propose(&mut self, command: &Command<'_>, target: Target) {
         self.proposer.push(command);
+        self.large.begin();
         self.outstanding.push_back((target, self.now));
         self.proposer.wake();
     }

@@ -26,7 +26,7 @@ impl Core {
             LinkItem::Results { first_seq, count, frames } => self.results(first_seq, count, &frames),
             LinkItem::Refused { expected_seq } => self.refused(expected_seq),
             LinkItem::Event { zxid, event, path, acl } => self.event(zxid, event, &path, acl.as_ref()),
-            LinkItem::ReadReply { frames, watches, .. } => self.read_replied(&frames, watches),
+            LinkItem::ReadReply { token, frames, watches } => self.read_replied(token, &frames, watches),
             LinkItem::Applied { index, zxid } => {
                 self.note_zxid(Some(zxid));
                 self.synced_up_to(index);
@@ -65,15 +65,14 @@ impl Core {
             }
         }
         self.proposer.acknowledge(first_seq + u64::from(count) - 1);
-        for token in std::mem::take(&mut self.throttled) {
-            self.with_conn(token, Self::mark_ready);
-        }
+        self.go_on();
     }
 
     fn result(&mut self, frame: &[u8]) {
         let zxid = i64::from_be_bytes(*frame[ZXID_AT..].first_chunk().unwrap_or(&[0; 8]));
         self.note_zxid(Some(Zxid(zxid)));
         let Some((target, since)) = self.outstanding.pop_front() else { return };
+        self.large.end();
         self.stats.answered(self.now.saturating_duration_since(since));
         match target {
             Target::Conn(token) => {

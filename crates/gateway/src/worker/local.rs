@@ -85,6 +85,7 @@ impl Core {
             .into_iter()
             .partition(|sync| sync.index.is_some_and(|index| index <= applied));
         self.syncs = waiting;
+        self.go_on();
         for sync in done {
             match sync.target {
                 SyncTarget::Conn(token, xid, path) => {

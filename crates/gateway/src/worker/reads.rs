@@ -8,7 +8,8 @@ use menagerie_types::{OpCode, Zxid};
 use tokio::sync::oneshot;
 
 use super::conn::Conn;
-use super::core::{Core, PendingRead, Target};
+use super::core::{Core, Target};
+use super::pending::PendingRead;
 use crate::api::ApiReply;
 
 /// What became of a connection's read.
@@ -26,7 +27,8 @@ impl Core {
         let Some(link) = &mut self.link else { return Asked::NoLink };
         let read = Command { op, session: conn.session, xid, auth: conn.identities.encoded(), body };
         let before = conn.output.len();
-        match link.read(conn.token.0, &read, &mut conn.output) {
+        let token = self.pending_reads.next_token();
+        match link.read(token, &read, &mut conn.output) {
             ReadOutcome::Answered(watches) => {
                 self.register(conn, watches);
                 self.note_zxid(last_zxid(&conn.output[before..]));
@@ -39,14 +41,8 @@ impl Core {
                 conn.reads += 1;
                 watched_paths(op, body, |path| self.watchers.ask(path));
                 let (target, auth) = (Target::Conn(conn.token), conn.identities.encoded().clone());
-                self.queue_read(PendingRead {
-                    target,
-                    op,
-                    session: conn.session,
-                    xid,
-                    auth,
-                    body: body.into(),
-                });
+                let (session, body) = (conn.session, body.into());
+                self.queue_read(token, PendingRead { target, op, session, xid, auth, body });
                 Asked::Taken
             }
             ReadOutcome::Closed => Asked::NoLink,
@@ -56,29 +52,33 @@ impl Core {
     /// Asks for a call of the gRPC API; without a link the read waits for the next one.
     pub fn read_for_api(&mut self, read: &Command<'_>, reply: oneshot::Sender<ApiReply>) {
         let mut out = BytesMut::new();
-        if let Some(ReadOutcome::Answered(_)) = self.link.as_mut().map(|link| link.read(0, read, &mut out)) {
+        let token = self.pending_reads.next_token();
+        let outcome = self.link.as_mut().map(|link| link.read(token, read, &mut out));
+        if let Some(ReadOutcome::Answered(_)) = outcome {
             self.note_zxid(last_zxid(&out));
             let _ = reply.send(ApiReply::from_frame(&out.freeze()));
             return;
         }
-        self.queue_read(PendingRead {
+        let pending = PendingRead {
             target: Target::Api(reply),
             op: read.op,
             session: read.session,
             xid: read.xid,
             auth: Bytes::copy_from_slice(read.auth),
             body: read.body.into(),
-        });
+        };
+        self.queue_read(token, pending);
     }
 
-    fn queue_read(&mut self, read: PendingRead) {
-        self.pending_reads.push_back(read);
+    fn queue_read(&mut self, token: u64, read: PendingRead) {
+        self.pending_reads.insert(token, read);
         self.signals.flush_link.notify_one();
     }
 
-    /// The answer to the oldest queued read.
-    pub fn read_replied(&mut self, frames: &Bytes, watches: WatchSet) {
-        let Some(read) = self.pending_reads.pop_front() else { return };
+    /// The answer to a queued read.
+    pub fn read_replied(&mut self, token: u64, frames: &Bytes, watches: WatchSet) {
+        let Some(read) = self.pending_reads.take(token) else { return };
+        self.go_on();
         self.note_zxid(last_zxid(frames));
         match read.target {
             Target::Conn(token) => {
@@ -150,11 +150,11 @@ fn watched_paths(op: OpCode, body: &[u8], mut each: impl FnMut(&str)) {
 }
 
 /// Asks over a new link, before anything is taken from its queue.
-pub fn ask_again(link: &mut dyn StoreLink, read: &Command<'_>) {
+pub fn ask_again(link: &mut dyn StoreLink, token: u64, read: &Command<'_>) {
     let mut out = BytesMut::new();
-    if let ReadOutcome::Answered(watches) = link.read(0, read, &mut out) {
+    if let ReadOutcome::Answered(watches) = link.read(token, read, &mut out) {
         // An answer at once takes its place among the queued ones.
-        link.queue().push(LinkItem::ReadReply { token: 0, frames: out.freeze(), watches });
+        link.queue().push(LinkItem::ReadReply { token, frames: out.freeze(), watches });
     }
 }
 

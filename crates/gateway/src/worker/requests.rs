@@ -8,7 +8,7 @@ use menagerie_jute::{Reader, RequestHeader, four_letter};
 use menagerie_proto::session_tracker::Attempt;
 use menagerie_types::OpCode;
 use menagerie_types::command::Command;
-use tracing::debug;
+use tracing::{debug, info};
 
 use super::conn::{Conn, ConnToken, Connecting, OUTPUT_SOFT_MAX, Phase, READS_MAX, WRITES_MAX};
 use super::core::{Core, PendingSync, SyncTarget, Target};
@@ -31,6 +31,7 @@ impl Core {
             let mut input = std::mem::take(&mut conn.input);
             let used = core.take_frames(conn, &input);
             input.advance(used);
+            core.note_held_back(conn, input.len());
             // An idle connection keeps no buffer.
             conn.input = if input.is_empty() { BytesMut::new() } else { input };
         });
@@ -50,6 +51,11 @@ impl Core {
                 return input.len();
             }
             let len = match frame::peek(rest, self.options.jute_max_buffer) {
+                _ if self.is_too_large(conn, rest) => {
+                    info!(session = %conn.session, "closing a connection: too many large requests at a time");
+                    conn.kill();
+                    return input.len();
+                }
                 Ok(Some(len)) => len,
                 Ok(None) => return used,
                 Err(error) => {
@@ -105,7 +111,7 @@ impl Core {
             debug!("closing a connection that began with garbage");
             return conn.kill();
         };
-        if self.stopping {
+        if self.stopping || !self.admits(request.session_id) {
             return conn.kill();
         }
         let attempt = Attempt {
@@ -135,6 +141,9 @@ impl Core {
         let op = OpCode::from_code(header.op);
         if !self.is_let_in(conn, op, header.xid) {
             return Taken::Yes;
+        }
+        if let Some(taken) = self.hold_back(conn, op, header.xid, frame.len()) {
+            return taken;
         }
         let taken = match op {
             Some(OpCode::Ping) => self.ping(conn),
@@ -175,6 +184,7 @@ impl Core {
             &Command { op, session: conn.session, xid, auth: &auth, body },
             Target::Conn(conn.token),
         );
+        self.note_large(RequestHeader::LEN + body.len());
         if op == OpCode::CloseSession {
             conn.phase = Phase::Closing;
         }

@@ -9,6 +9,7 @@ use super::four_letter_words::FourLetterWords;
 use super::members::{Members, Trackers};
 use super::node_name::{NodeName, fixed, fixed_or_random};
 use crate::error::{Error, Result};
+use crate::settings::{Given, Settings, session_timeouts};
 
 /// Sessions last 2 to 20 ticks unless said otherwise, as in ZooKeeper.
 const MIN_TIMEOUT_TICKS: u32 = 2;
@@ -32,6 +33,21 @@ pub struct Logging {
     /// error, warn, info, debug or trace, or a filter such as info,menagerie_gateway=debug; RUST_LOG comes first
     #[arg(long, env = "MENAGERIE_LOG_LEVEL", value_name = "LEVEL", default_value = "info", value_parser = log_level)]
     pub log_level: String,
+}
+
+/// System properties by ZooKeeper's names.
+#[derive(Clone, Debug, Args)]
+pub struct Properties {
+    /// A setting by ZooKeeper's name, such as -Dzookeeper.enforceQuota=true; may be given several times
+    #[arg(short = 'D', long = "property", value_name = "NAME=VALUE")]
+    pub properties: Vec<String>,
+}
+
+impl Properties {
+    /// Together with the environment.
+    pub fn given(&self) -> Result<Given> {
+        Given::new(&self.properties, |name| std::env::var(name).ok())
+    }
 }
 
 /// Flags that every component has.
@@ -75,6 +91,9 @@ pub struct StandaloneArgs {
     /// Logging.
     #[command(flatten)]
     pub logging: Logging,
+    /// System properties.
+    #[command(flatten)]
+    pub properties: Properties,
 }
 
 /// `menagerie server`.
@@ -104,6 +123,9 @@ pub struct ServerArgs {
     /// Logging.
     #[command(flatten)]
     pub logging: Logging,
+    /// System properties.
+    #[command(flatten)]
+    pub properties: Properties,
 }
 
 /// `menagerie consensus`.
@@ -167,6 +189,9 @@ pub struct SessionTrackerArgs {
     /// Common flags.
     #[command(flatten)]
     pub common: Common,
+    /// System properties.
+    #[command(flatten)]
+    pub properties: Properties,
 }
 
 /// `menagerie gateway`.
@@ -196,17 +221,20 @@ pub struct GatewayArgs {
     /// Common flags.
     #[command(flatten)]
     pub common: Common,
+    /// System properties.
+    #[command(flatten)]
+    pub properties: Properties,
 }
 
 /// Limits on client connections.
 #[derive(Clone, Debug, Args)]
 pub struct ClientLimits {
-    /// Connections from one address; 0 for no limit
-    #[arg(long, env = "MENAGERIE_MAX_CLIENT_CNXNS", value_name = "N", default_value_t = 60)]
-    pub max_client_cnxns: u32,
-    /// Bytes of the largest request
-    #[arg(long, env = "MENAGERIE_JUTE_MAXBUFFER", value_name = "BYTES", default_value_t = 1_048_575, value_parser = max_buffer())]
-    pub jute_maxbuffer: u32,
+    /// Connections from one address; 0 for no limit [default: 60]
+    #[arg(long, env = "MENAGERIE_MAX_CLIENT_CNXNS", value_name = "N")]
+    pub max_client_cnxns: Option<u32>,
+    /// Bytes of the largest request [default: 1048575]
+    #[arg(long, env = "MENAGERIE_JUTE_MAXBUFFER", value_name = "BYTES", value_parser = max_buffer())]
+    pub jute_maxbuffer: Option<u32>,
     /// Four-letter words that are answered, by commas; * for all [default: srvr,ruok,stat,isro]
     #[arg(long, env = "MENAGERIE_FOUR_LETTER_WORDS", value_name = "WORDS")]
     pub four_letter_words: Option<FourLetterWords>,
@@ -216,16 +244,13 @@ pub struct ClientLimits {
 }
 
 impl SessionTrackerArgs {
-    /// Smallest and largest session timeout in milliseconds.
-    pub fn timeouts_ms(&self) -> (u32, u32) {
-        let (least, most) = timeouts_of(self.tick_time);
-        (self.min_session_timeout.unwrap_or(least), self.max_session_timeout.unwrap_or(most))
-    }
-
-    pub(super) fn validate(&self) -> Result<()> {
-        let (least, most) = self.timeouts_ms();
+    /// Smallest and largest session timeout in milliseconds; the flags come before what is set elsewhere.
+    pub fn timeouts_ms(&self, settings: &Settings) -> Result<(u32, u32)> {
+        let (least, most) = session_timeouts(settings, self.tick_time)?;
+        let (least, most) =
+            (self.min_session_timeout.unwrap_or(least), self.max_session_timeout.unwrap_or(most));
         if least <= most {
-            return Ok(());
+            return Ok((least, most));
         }
         let problem = format!(
             "is {least} ms, more than the largest timeout of {most} ms; lower it or raise --max-session-timeout"

@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use clap::{ArgMatches, Command};
+use clap::{ArgAction, ArgMatches, Command};
 use toml::de::{DeTable, DeValue};
 
 use crate::error::{Error, Result};
@@ -41,13 +41,18 @@ pub fn with_file(command: Command, role: &str, path: &Path) -> Result<Command> {
     let mut command = command;
     for (key, value) in table.get_ref() {
         let place = format!("{}:{}: {}", path.display(), line_of(&text, key.span().start), key.get_ref());
-        let value = scalar(value.get_ref()).map_err(|problem| Error::config(&place, problem))?;
-        command = with_default(command, role, (key.get_ref(), &value), &place)?;
+        let values = values(value.get_ref()).map_err(|problem| Error::config(&place, problem))?;
+        command = with_default(command, role, (key.get_ref(), values), &place)?;
     }
     Ok(command)
 }
 
-fn with_default(command: Command, role: &str, (key, value): (&str, &str), place: &str) -> Result<Command> {
+fn with_default(
+    command: Command,
+    role: &str,
+    (key, values): (&str, Vec<String>),
+    place: &str,
+) -> Result<Command> {
     let flags = command.find_subcommand(role).into_iter().flat_map(Command::get_arguments);
     let known: Vec<(&str, &str)> = flags
         .filter_map(|arg| Some((arg.get_long()?, arg.get_id().as_str())))
@@ -62,9 +67,13 @@ fn with_default(command: Command, role: &str, (key, value): (&str, &str), place:
         return Err(Error::config(place, format!("no such setting of {role}; {hint}")));
     };
     let id = (*id).to_owned();
-    check(&command, role, (key, value), place)?;
+    let value = values.join(",");
+    check(&command, role, (key, &value), place)?;
     Ok(command.mut_subcommand(role, |role| {
-        role.mut_arg(id, |arg| arg.required(false).default_value(value.to_owned()))
+        role.mut_arg(id, |arg| match arg.get_action() {
+            ArgAction::Append => arg.default_values(values),
+            _ => arg.required(false).default_value(value),
+        })
     }))
 }
 
@@ -90,17 +99,16 @@ fn read(path: &Path) -> Result<String> {
     std::fs::read_to_string(path).map_err(|error| fail(format!("cannot be read: {error}")))
 }
 
-/// Strings and numbers as they are; a list of them as a flag would have it.
-fn scalar(value: &DeValue<'_>) -> std::result::Result<String, String> {
-    match value {
+/// Strings and numbers as they are; a list of them as a flag given several times, or one with commas, would have it.
+fn values(value: &DeValue<'_>) -> std::result::Result<Vec<String>, String> {
+    let scalar = |value: &DeValue<'_>| match value {
         DeValue::String(text) => Ok(text.to_string()),
         DeValue::Integer(number) => Ok(number.to_string()),
-        DeValue::Array(items) => {
-            let items: std::result::Result<Vec<_>, _> =
-                items.iter().map(|item| scalar(item.get_ref())).collect();
-            Ok(items?.join(","))
-        }
         _ => Err("give a string, a whole number or a list of strings".to_owned()),
+    };
+    match value {
+        DeValue::Array(items) => items.iter().map(|item| scalar(item.get_ref())).collect(),
+        value => Ok(vec![scalar(value)?]),
     }
 }
 

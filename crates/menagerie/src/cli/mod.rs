@@ -13,8 +13,8 @@ mod tests;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 pub use args::{
-    ClientLimits, Common, ConsensusArgs, GatewayArgs, LogFormat, Logging, ServerArgs, SessionTrackerArgs,
-    StandaloneArgs, TreeStoreArgs, timeouts_of,
+    ClientLimits, Common, ConsensusArgs, GatewayArgs, LogFormat, Logging, Properties, ServerArgs,
+    SessionTrackerArgs, StandaloneArgs, TreeStoreArgs, timeouts_of,
 };
 pub use four_letter_words::FourLetterWords;
 pub use members::{Members, Trackers};
@@ -79,10 +79,9 @@ impl Cli {
     /// What clap cannot see: settings that must agree with one another.
     fn validate(&self) -> Result<()> {
         match &self.role {
-            Role::Standalone(_) | Role::Server(_) | Role::Gateway(_) => Ok(()),
+            Role::Standalone(_) | Role::Server(_) | Role::SessionTracker(_) | Role::Gateway(_) => Ok(()),
             Role::Consensus(args) => args.peers.require("--peers", args.id.node_id()),
             Role::TreeStore(args) => args.stores.require("--stores", args.id.node_id()),
-            Role::SessionTracker(args) => args.validate(),
         }
     }
 

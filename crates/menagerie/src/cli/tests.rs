@@ -47,7 +47,7 @@ fn standalone_needs_nothing() {
     assert_eq!(args.data_dir, std::path::Path::new("./data"));
     let addresses = [args.client_addr, args.grpc_addr, args.admin_addr].map(|a| a.to_string());
     assert_eq!(addresses, ["127.0.0.1:2181", "127.0.0.1:2182", "127.0.0.1:8080"]);
-    assert_eq!((args.tick_time, args.clients.max_client_cnxns), (2000, 60));
+    assert_eq!((args.tick_time, args.clients.max_client_cnxns), (2000, None));
 }
 
 #[test]
@@ -68,14 +68,14 @@ fn the_file_fills_what_flags_leave_open() {
         panic!("another role")
     };
     assert_eq!(args.client_addr.to_string(), "127.0.0.1:1111");
-    assert_eq!(args.clients.max_client_cnxns, 7);
+    assert_eq!(args.clients.max_client_cnxns, Some(7));
     assert_eq!(args.clients.four_letter_words, "ruok,srvr".parse().ok());
     // The flag comes first, whatever the file says.
     let base: Vec<&str> = GATEWAY.into_iter().chain(["--max-client-cnxns=8"]).collect();
     let Role::Gateway(args) = with_file(&base, text).expect("a good file").role else {
         panic!("another role")
     };
-    assert_eq!(args.clients.max_client_cnxns, 8);
+    assert_eq!(args.clients.max_client_cnxns, Some(8));
 }
 
 #[test]
@@ -137,10 +137,21 @@ fn settings_that_contradict_one_another_are_refused() {
         ["consensus", "--id=consensus-2", "--listen=0.0.0.0:1", "--data-dir=d", "--peers=1=a:1,2=b:1"];
     let message = try_parse(&consensus).expect_err("3 is not a peer");
     assert!(message.starts_with("--id: 3 is not in --peers, which lists 1, 2"), "{message}");
-    let base = ["session-tracker", "--listen=0.0.0.0:1", "--consensus=1=a:1", "--stores=1=b:1"];
-    let tracker = [base.as_slice(), &["--min-session-timeout=50000"]].concat();
-    let message = try_parse(&tracker).expect_err("above 20 ticks");
-    assert!(message.starts_with("--min-session-timeout: is 50000 ms, more than"), "{message}");
+}
+
+#[test]
+fn properties_come_from_arguments_and_from_a_list_in_the_file() {
+    let Role::Server(args) =
+        try_parse(&["server", "-Dzookeeper.enforceQuota=true", "-D", "a=b,c", "zoo.cfg"]).expect("good").role
+    else {
+        panic!("another role")
+    };
+    assert_eq!(args.properties.properties, ["zookeeper.enforceQuota=true", "a=b,c"]);
+    let text = "property = [\"skipACL=yes\", \"enforce.auth.schemes=digest,sasl\"]";
+    let Role::Gateway(args) = with_file(&GATEWAY, text).expect("a good file").role else {
+        panic!("another role")
+    };
+    assert_eq!(args.properties.properties, ["skipACL=yes", "enforce.auth.schemes=digest,sasl"]);
 }
 
 #[test]

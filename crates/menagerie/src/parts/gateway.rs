@@ -12,9 +12,10 @@ use serde_json::json;
 use tokio::task::JoinSet;
 
 use crate::board::Condition;
-use crate::cli::{ClientLimits, FourLetterWords};
+use crate::cli::ClientLimits;
 use crate::error::{Error, Result};
 use crate::process::Process;
+use crate::settings::{self, Settings};
 
 const NAME: &str = "gateway";
 
@@ -98,24 +99,17 @@ async fn any(questions: impl Iterator<Item = impl Future<Output = bool> + Send +
     false
 }
 
-/// Options for clients at `client_addr` with what the command line says.
-pub fn options(client_addr: SocketAddr, limits: &ClientLimits) -> GatewayOptions {
-    let defaults = GatewayOptions::default();
-    GatewayOptions {
-        client_addr,
-        threads: limits.gateway_threads.map_or(defaults.threads, usize::from),
-        jute_max_buffer: limits.jute_maxbuffer as usize,
-        max_client_cnxns: limits.max_client_cnxns as usize,
-        four_letter_words: words(limits.four_letter_words.as_ref(), &defaults),
-        ..defaults
+/// Options with what is set, and the flags, which come first.
+pub fn options(settings: &Settings, limits: &ClientLimits) -> Result<GatewayOptions> {
+    let mut options = settings::gateway_options(GatewayOptions::default(), settings)?;
+    options.threads = limits.gateway_threads.map_or(options.threads, usize::from);
+    options.jute_max_buffer = limits.jute_maxbuffer.map_or(options.jute_max_buffer, |bytes| bytes as usize);
+    options.max_client_cnxns =
+        limits.max_client_cnxns.map_or(options.max_client_cnxns, |count| count as usize);
+    if let Some(words) = &limits.four_letter_words {
+        options.four_letter_words.clone_from(&words.0);
     }
-}
-
-fn words(
-    chosen: Option<&FourLetterWords>,
-    defaults: &GatewayOptions,
-) -> Vec<menagerie_jute::four_letter::FourLetterWord> {
-    chosen.map_or_else(|| defaults.four_letter_words.clone(), |words| words.0.clone())
+    Ok(options)
 }
 
 /// Shortens the intervals of `options` where sessions may be short.

@@ -11,21 +11,27 @@ use menagerie_types::NodeId;
 use serde_json::{Value, json};
 
 use crate::board::{Condition, unknown};
-use crate::error::Error;
+use crate::error::{Error, Result};
 use crate::grpc::GrpcServer;
 use crate::process::Process;
+use crate::settings::{self, Settings};
 
 const NAME: &str = "session-tracker";
 
-/// Session times in milliseconds.
-#[derive(Clone, Copy, Debug)]
-pub struct Times {
-    /// A tick.
-    pub tick_ms: u32,
-    /// Smallest session timeout granted.
-    pub min_timeout_ms: u32,
-    /// Largest session timeout granted.
-    pub max_timeout_ms: u32,
+/// Options of tracker `id` with a tick, the smallest and the largest session timeout, and what else is set.
+pub fn options(
+    id: NodeId,
+    tick_ms: u32,
+    (least_ms, most_ms): (u32, u32),
+    settings: &Settings,
+) -> Result<SessionTrackerOptions> {
+    let ms = |ms: u32| Duration::from_millis(ms.into());
+    let options = SessionTrackerOptions {
+        min_timeout: ms(least_ms),
+        max_timeout: ms(most_ms),
+        ..SessionTrackerOptions::new(id, ms(tick_ms))
+    };
+    settings::with_container(options, settings)
 }
 
 /// What becomes of the lease when the process stops.
@@ -42,18 +48,12 @@ pub struct SessionTrackerPart {
     local: LocalSessionTracker,
 }
 
-/// Starts tracker `id` on the runtime that calls. It becomes active when the lease is free.
+/// Starts a tracker on the runtime that calls. It becomes active when the lease is free.
 pub fn start(
     process: &mut Process,
-    (id, times, on_stop): (NodeId, Times, OnStop),
+    (options, on_stop): (SessionTrackerOptions, OnStop),
     (ensemble, stores): (Ensemble, Vec<Arc<dyn TreeStore>>),
 ) -> SessionTrackerPart {
-    let ms = |ms: u32| Duration::from_millis(ms.into());
-    let options = SessionTrackerOptions {
-        min_timeout: ms(times.min_timeout_ms),
-        max_timeout: ms(times.max_timeout_ms),
-        ..SessionTrackerOptions::new(id, ms(times.tick_ms))
-    };
     let (local, driver) = menagerie_session_tracker::start(options, ensemble, stores);
     let driving = tokio::spawn(driver);
     let (abort, fatal) = (driving.abort_handle(), process.fatal());

@@ -10,9 +10,13 @@ use crate::listen::bind;
 use crate::parts::gateway::{self, Backends};
 use crate::parts::{public_api, remote};
 use crate::process::Process;
+use crate::settings::Scope;
 
 /// Runs until a signal.
 pub async fn run(args: &GatewayArgs, recorder: PrometheusHandle) -> Result<()> {
+    let settings = super::settings(&args.properties, &[Scope::Gateway])?;
+    let mut options = gateway::options(&settings, &args.clients)?;
+    options.client_addr = args.client_addr;
     let (internal, admin) = component::bind(&args.common)?;
     let grpc = args.grpc_addr.map(|address| bind(address, "gRPC clients")).transpose()?;
     let id = args.id.node_id();
@@ -24,7 +28,7 @@ pub async fn run(args: &GatewayArgs, recorder: PrometheusHandle) -> Result<()> {
     let first = usize::try_from(id.0.wrapping_sub(1) % stores.len().max(1) as u64).unwrap_or(0);
     stores.rotate_left(first);
     let backends = Backends { ensemble: remote::ensemble(&args.consensus, None)?, stores, trackers };
-    let part = gateway::start(&mut process, gateway::options(args.client_addr, &args.clients), backends)?;
+    let part = gateway::start(&mut process, options, backends)?;
     line += &format!(", client {}", part.client_addr);
     if let Some(bound) = grpc {
         line += &format!(", grpc {}", bound.address);

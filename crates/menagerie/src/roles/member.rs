@@ -5,12 +5,12 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use menagerie_gateway::GatewayOptions;
 use menagerie_gateway::Trackers;
 use menagerie_link::Ensemble;
 use menagerie_proto::consensus::Member;
+use menagerie_session_tracker::SessionTrackerOptions;
 use menagerie_types::NodeId;
 use metrics_exporter_prometheus::PrometheusHandle;
 
@@ -20,7 +20,7 @@ use crate::grpc::GrpcServer;
 use crate::listen::Bound;
 use crate::parts::consensus::ConsensusPart;
 use crate::parts::gateway::{Backends, with_smallest_timeout};
-use crate::parts::session_tracker::{OnStop, SessionTrackerPart, Times};
+use crate::parts::session_tracker::{OnStop, SessionTrackerPart};
 use crate::parts::tree_store::TreeStorePart;
 use crate::parts::{consensus, gateway, membership, public_api, remote, session_tracker, tree_store};
 use crate::process::Process;
@@ -38,8 +38,8 @@ pub struct Plan {
     pub log_dir: PathBuf,
     /// Where the checkpoint is.
     pub tree_dir: PathBuf,
-    /// Smallest and largest session timeout, and the tick, in milliseconds.
-    pub times: Times,
+    /// How sessions are timed.
+    pub tracker: SessionTrackerOptions,
     /// Client connections.
     pub gateway: GatewayOptions,
     /// For the other members, if there are any.
@@ -64,11 +64,11 @@ pub async fn run(plan: Plan, recorder: PrometheusHandle) -> Result<()> {
     let mut stores = vec![tree_store.handle()];
     stores.extend(remote::stores(&others, Some(plan.id))?);
     let on_stop = if others.iter().count() > 1 { OnStop::Release } else { OnStop::Keep };
+    let least = plan.tracker.min_timeout;
     let for_tracker = (ensemble.clone(), stores.clone());
-    let tracker = session_tracker::start(&mut process, (plan.id, plan.times, on_stop), for_tracker);
+    let tracker = session_tracker::start(&mut process, (plan.tracker, on_stop), for_tracker);
     let mut trackers = vec![(plan.id, tracker.handle())];
     trackers.extend(remote::trackers(&others, Some(plan.id))?);
-    let least = Duration::from_millis(plan.times.min_timeout_ms.into());
     let options = with_smallest_timeout(plan.gateway, least);
     let own_tracker = (plan.id, tracker.handle());
     let trackers = Trackers::new(trackers);

@@ -10,9 +10,11 @@ mod standalone;
 mod tree_store;
 
 use metrics_exporter_prometheus::PrometheusHandle;
+use tracing::warn;
 
-use crate::cli::{Cli, Role};
+use crate::cli::{Cli, Properties, Role};
 use crate::error::Result;
+use crate::settings::{Scope, Settings};
 
 /// Runs the role until a signal ends it.
 pub async fn run(cli: Cli, recorder: PrometheusHandle) -> Result<()> {
@@ -24,4 +26,13 @@ pub async fn run(cli: Cli, recorder: PrometheusHandle) -> Result<()> {
         Role::SessionTracker(args) => session_tracker::run(&args, recorder).await,
         Role::Gateway(args) => gateway::run(&args, recorder).await,
     }
+}
+
+/// What is set for a role without zoo.cfg.
+fn settings(properties: &Properties, scopes: &[Scope]) -> Result<Settings> {
+    let settings = Settings::without_file(&properties.given()?, scopes)?;
+    for warning in settings.warnings()? {
+        warn!("{warning}");
+    }
+    Ok(settings)
 }

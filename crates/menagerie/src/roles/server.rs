@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use menagerie_proto::consensus::Member;
 use menagerie_types::NodeId;
+use menagerie_types::command::Policy;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tracing::{info, warn};
 
@@ -13,35 +14,36 @@ use crate::cli::{ClientLimits, ServerArgs};
 use crate::data_dir::DataDir;
 use crate::error::{Error, Result};
 use crate::listen::{Bound, bind, resolve};
-use crate::parts::gateway;
-use crate::parts::session_tracker::Times;
+use crate::parts::{gateway, session_tracker};
 use crate::zoo_cfg::{self, Server, ZooConfig, authority};
 
 /// Runs until a signal.
 pub async fn run(args: &ServerArgs, recorder: PrometheusHandle) -> Result<()> {
     let path = args.config.as_deref().or(args.path.as_deref()).unwrap_or(Path::new("zoo.cfg"));
-    let config = zoo_cfg::load(path)?;
+    let config = zoo_cfg::load(path, &args.properties.given()?)?;
     for warning in &config.warnings {
         warn!("{warning}");
     }
-    let client_addr = resolve(&config.client_addr.place, &config.client_addr.text)?;
+    let mut options = gateway::options(&config.settings, &limits(args))?;
+    if let Some(address) = &config.client_addr {
+        options.client_addr = resolve(&address.place, &address.text)?;
+    }
+    options.standalone = !config.is_ensemble();
+    options.policy = options.policy.with_if(Policy::ENSEMBLE, config.is_ensemble());
+    let timeouts = (config.min_session_timeout_ms, config.max_session_timeout_ms);
+    let id = NodeId(config.my_id);
+    let tracker = session_tracker::options(id, config.tick_time_ms, timeouts, &config.settings)?;
     let grpc = grpc_addr(args, &config)?.map(|address| bind(address, "gRPC clients")).transpose()?;
     let internal = internal_addr(&config)?.map(|address| bind(address, "the other members")).transpose()?;
     let data = Directories::open(&config)?;
     introduce(&config, path);
-    let mut options = gateway::options(client_addr, &limits(args, &config));
-    options.standalone = !config.is_ensemble();
     let plan = Plan {
         name: "server",
-        id: NodeId(config.my_id),
+        id,
         members: members(&config),
         log_dir: data.log(),
         tree_dir: data.tree.tree(),
-        times: Times {
-            tick_ms: config.tick_time_ms,
-            min_timeout_ms: config.min_session_timeout_ms,
-            max_timeout_ms: config.max_session_timeout_ms,
-        },
+        tracker,
         gateway: options,
         internal,
         grpc,
@@ -76,11 +78,12 @@ fn members(config: &ZooConfig) -> Vec<Member> {
     config.servers.iter().map(member).collect()
 }
 
-fn limits(args: &ServerArgs, config: &ZooConfig) -> ClientLimits {
+/// The file has the other limits.
+fn limits(args: &ServerArgs) -> ClientLimits {
     ClientLimits {
-        max_client_cnxns: config.max_client_cnxns,
-        jute_maxbuffer: config.jute_maxbuffer,
-        four_letter_words: config.four_letter_words.clone(),
+        max_client_cnxns: None,
+        jute_maxbuffer: None,
+        four_letter_words: None,
         gateway_threads: args.gateway_threads,
     }
 }

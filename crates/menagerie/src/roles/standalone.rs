@@ -6,12 +6,12 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use tracing::info;
 
 use super::member::{self, Plan};
-use crate::cli::{StandaloneArgs, timeouts_of};
+use crate::cli::StandaloneArgs;
 use crate::data_dir::DataDir;
 use crate::error::Result;
 use crate::listen::bind;
-use crate::parts::gateway;
-use crate::parts::session_tracker::Times;
+use crate::parts::{gateway, session_tracker};
+use crate::settings::{Scope, session_timeouts};
 
 /// The only member.
 const ID: NodeId = NodeId(1);
@@ -20,20 +20,22 @@ const NO_ADDRESS: &str = "localhost:0";
 
 /// Runs until a signal.
 pub async fn run(args: &StandaloneArgs, recorder: PrometheusHandle) -> Result<()> {
+    let settings = super::settings(&args.properties, &[Scope::Tracker, Scope::Gateway])?;
+    let mut options = gateway::options(&settings, &args.clients)?;
+    (options.client_addr, options.standalone) = (args.client_addr, true);
+    let timeouts = session_timeouts(&settings, args.tick_time)?;
+    let tracker = session_tracker::options(ID, args.tick_time, timeouts, &settings)?;
     let grpc = bind(args.grpc_addr, "gRPC clients")?;
     let admin = bind(args.admin_addr, "the admin server")?;
     let data = DataDir::open(&args.data_dir)?;
     info!(version = env!("CARGO_PKG_VERSION"), data_dir = %args.data_dir.display(), "standalone starts");
-    let (min_timeout_ms, max_timeout_ms) = timeouts_of(args.tick_time);
-    let mut options = gateway::options(args.client_addr, &args.clients);
-    options.standalone = true;
     let plan = Plan {
         name: "standalone",
         id: ID,
         members: vec![Member { id: ID, address: NO_ADDRESS.into(), voter: true, info: String::new() }],
         log_dir: data.log(),
         tree_dir: data.tree(),
-        times: Times { tick_ms: args.tick_time, min_timeout_ms, max_timeout_ms },
+        tracker,
         gateway: options,
         internal: None,
         grpc: Some(grpc),

@@ -5,8 +5,8 @@ use std::path::Path;
 use menagerie_types::server::{ROLE_WORDS, Server};
 
 use super::Files;
-use super::source::Source;
 use crate::error::{Error, Result};
+use crate::settings::Settings;
 
 /// As in ZooKeeper, whose session ids carry the server's id in one byte.
 const ID_MAX: u64 = 255;
@@ -18,29 +18,29 @@ pub fn server_number(key: &str) -> Option<&str> {
 }
 
 /// The servers of the file, or of the file that dynamicConfigFile names.
-pub fn servers(source: &Source, dynamic: Option<&(String, String)>) -> Result<Vec<Server>> {
+pub fn servers(source: &Settings, dynamic: Option<&(String, String)>) -> Result<Vec<Server>> {
     let own = servers_of(source)?;
     let Some((name, text)) = dynamic else { return check(source, own) };
-    if let Some(property) = source.properties().into_iter().find(|p| server_number(&p.key).is_some()) {
+    if let Some(property) = source.lines().find(|p| server_number(&p.key).is_some()) {
         return Err(
             source.fault(property, "servers stand in dynamicConfigFile already; remove one of the two")
         );
     }
-    let dynamic = Source::parse(name, text);
+    let dynamic = Settings::of_file(name, text);
     let known =
         |key: &str| server_number(key).is_some() || key.starts_with("group.") || key.starts_with("weight.");
-    if let Some(property) = dynamic.properties().into_iter().find(|p| !known(&p.key) && p.key != "version") {
+    if let Some(property) = dynamic.lines().find(|p| !known(&p.key) && p.key != "version") {
         return Err(dynamic.fault(property, "only server.N, group.N and weight.N may stand in this file"));
     }
     check(&dynamic, servers_of(&dynamic)?)
 }
 
-fn servers_of(source: &Source) -> Result<Vec<Server>> {
+fn servers_of(source: &Settings) -> Result<Vec<Server>> {
     if let Some(property) = source.repeated().iter().find(|p| server_number(&p.key).is_some()) {
         return Err(source.fault(property, "this id is there twice; every server has an id of its own"));
     }
     let mut servers = Vec::new();
-    for property in source.properties() {
+    for property in source.lines() {
         let Some(number) = server_number(&property.key) else { continue };
         let id = match number.parse() {
             Ok(id @ 1..=ID_MAX) => id,
@@ -64,21 +64,21 @@ fn servers_of(source: &Source) -> Result<Vec<Server>> {
     Ok(servers)
 }
 
-fn check(source: &Source, servers: Vec<Server>) -> Result<Vec<Server>> {
+fn check(source: &Settings, servers: Vec<Server>) -> Result<Vec<Server>> {
     let voters = servers.iter().filter(|server| server.votes).count();
     if !servers.is_empty() && voters == 0 {
-        return Err(source.missing("server.N", "all servers are observers; make at least one a participant"));
+        return Err(source.fault_of("server.N", "all servers are observers; make at least one a participant"));
     }
     let standalone = source.flag("standaloneEnabled")?.unwrap_or(true);
     if standalone && voters == 1 && servers.len() > 1 {
         let problem = "observers need a quorum; list three participants, or set standaloneEnabled=false for a quorum of one";
-        return Err(source.missing("server.N", problem));
+        return Err(source.fault_of("server.N", problem));
     }
     Ok(servers)
 }
 
 /// This member's id from `dataDir/myid`, which an ensemble requires. One listed server needs no such file.
-pub fn my_id(source: &Source, servers: &[Server], files: &Files<'_>, data_dir: &Path) -> Result<u64> {
+pub fn my_id(source: &Settings, servers: &[Server], files: &Files<'_>, data_dir: &Path) -> Result<u64> {
     match servers {
         [] => return Ok(1),
         [only] if source.flag("standaloneEnabled")?.unwrap_or(true) => return Ok(only.id),
@@ -105,22 +105,19 @@ pub fn my_id(source: &Source, servers: &[Server], files: &Files<'_>, data_dir: &
 }
 
 /// initLimit and syncLimit are required in an ensemble, as ZooKeeper does. Raft has timeouts of its own instead.
-pub fn check_limits(source: &Source, servers: usize) -> Result<()> {
+pub fn check_limits(source: &Settings, servers: usize) -> Result<()> {
     for (key, example) in [("initLimit", 10), ("syncLimit", 5)] {
         let ticks = source.number(key, 0..=LIMIT_TICKS_MAX)?.unwrap_or(0);
         if ticks == 0 && servers > 1 {
             let problem = format!("an ensemble needs it; give {key}={example}");
-            return Err(match source.get(key) {
-                Some(property) => source.fault(property, problem),
-                None => source.missing(key, &problem),
-            });
+            return Err(source.fault_of(key, problem));
         }
     }
     Ok(())
 }
 
 /// peerType, if given, must be a role. The server list wins, as in ZooKeeper.
-pub fn check_role(source: &Source, me: Option<&Server>) -> Result<()> {
+pub fn check_role(source: &Settings, me: Option<&Server>) -> Result<()> {
     let Some(property) = source.get("peerType") else { return Ok(()) };
     match ROLE_WORDS.iter().find(|(word, _)| word.eq_ignore_ascii_case(&property.value)) {
         None => {

@@ -3,21 +3,23 @@
 use std::io::{self, ErrorKind};
 use std::path::Path;
 
-use super::{Files, ZooConfig, parse, properties};
+use super::{Files, ZooConfig, parse};
 use crate::error::{Error, Result};
+use crate::settings::{Given, properties};
 
 /// Such files are a few kilobytes long.
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
 
-/// Reads the configuration file at `path`, the file that its dynamicConfigFile names, and myid.
-pub fn load(path: &Path) -> Result<ZooConfig> {
+/// Reads the configuration file at `path`, the file that its dynamicConfigFile names, and myid; with what is `given`
+/// elsewhere.
+pub fn load(path: &Path, given: &Given) -> Result<ZooConfig> {
     let text = read_config(path)?;
     let dynamic = match dynamic_file(&text) {
         Some(name) => Some((name.clone(), read_config(Path::new(&name))?)),
         None => None,
     };
     let name = path.display().to_string();
-    let mut config = parse(&Files { name: &name, text: &text, dynamic, my_id: &read_my_id })?;
+    let mut config = parse(&Files { name: &name, text: &text, dynamic, given, my_id: &read_my_id })?;
     if config.data_dir.join("version-2").is_dir() || config.data_log_dir.join("version-2").is_dir() {
         let problem = "dataDir holds data of ZooKeeper (version-2); it is neither read nor changed, and the tree starts without it";
         config.warnings.push(problem.to_owned());

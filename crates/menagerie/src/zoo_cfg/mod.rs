@@ -4,10 +4,7 @@
 //! files is [`mod@load`]; everything else is a function of their text.
 
 mod ensemble;
-mod keys;
 mod load;
-mod properties;
-mod source;
 #[cfg(test)]
 mod tests;
 
@@ -16,17 +13,12 @@ use std::path::{Path, PathBuf};
 pub use load::load;
 pub use menagerie_types::server::{Server, authority};
 
-use crate::cli::{FourLetterWords, timeouts_of};
 use crate::error::Result;
-use keys::Fate;
-use source::Source;
+use crate::settings::{Given, Settings, session_timeouts};
 
 /// ZooKeeper's default where the file does not say.
 const TICK_TIME_MS: u32 = 3000;
 const MILLISECONDS_MAX: u32 = 86_400_000;
-const MAX_CLIENT_CNXNS: u32 = 60;
-const JUTE_MAX_BUFFER: u32 = 1_048_575;
-const JUTE_MAX_BUFFER_MAX: u32 = 32 * 1024 * 1024;
 const ADMIN_PORT: u16 = 8080;
 const ANY_ADDRESS: &str = "0.0.0.0";
 
@@ -40,28 +32,24 @@ pub struct Address {
 }
 
 /// What zoo.cfg says, with defaults filled in.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct ZooConfig {
+    /// Everything that is set.
+    pub settings: Settings,
     /// Checkpoints, and the file myid. As written: may be relative.
     pub data_dir: PathBuf,
     /// The log.
     pub data_log_dir: PathBuf,
     /// False: both directories must be there already.
     pub create_dirs: bool,
-    /// Where clients connect.
-    pub client_addr: Address,
+    /// Where clients connect without TLS, unless they must use it.
+    pub client_addr: Option<Address>,
     /// Milliseconds.
     pub tick_time_ms: u32,
     /// Smallest session timeout granted.
     pub min_session_timeout_ms: u32,
     /// Largest session timeout granted.
     pub max_session_timeout_ms: u32,
-    /// Connections from one address; 0 for no limit.
-    pub max_client_cnxns: u32,
-    /// Bytes of the largest request.
-    pub jute_maxbuffer: u32,
-    /// 4lw.commands.whitelist.
-    pub four_letter_words: Option<FourLetterWords>,
     /// The admin server, unless it is switched off.
     pub admin_addr: Option<Address>,
     /// Where gRPC clients connect.
@@ -96,14 +84,16 @@ pub struct Files<'a> {
     pub text: &'a str,
     /// Name and text of the file that dynamicConfigFile names.
     pub dynamic: Option<(String, String)>,
+    /// What is set elsewhere.
+    pub given: &'a Given,
     /// Reads myid in the data directory: `None` if there is no such file.
     pub my_id: &'a dyn Fn(&Path) -> std::io::Result<Option<String>>,
 }
 
 /// Checks everything that the files say and fills in the defaults.
 pub fn parse(files: &Files<'_>) -> Result<ZooConfig> {
-    let source = Source::parse(files.name, files.text);
-    let warnings = warnings(&source)?;
+    let source = Settings::with_file(files.given, files.name, files.text)?;
+    let warnings = source.warnings()?;
     reject_unsafe(&source)?;
     let servers = ensemble::servers(&source, files.dynamic.as_ref())?;
     let data_dir = PathBuf::from(required(
@@ -125,53 +115,25 @@ pub fn parse(files: &Files<'_>) -> Result<ZooConfig> {
         tick_time_ms,
         min_session_timeout_ms,
         max_session_timeout_ms,
-        max_client_cnxns: source.number("maxClientCnxns", 0..=u32::MAX)?.unwrap_or(MAX_CLIENT_CNXNS),
-        jute_maxbuffer: source
-            .number("jute.maxbuffer", 1024..=JUTE_MAX_BUFFER_MAX)?
-            .unwrap_or(JUTE_MAX_BUFFER),
-        four_letter_words: four_letter_words(&source)?,
         admin_addr: admin_addr(&source)?,
         grpc_addr: grpc_addr(&source)?,
         quorum_on_all_addresses: source.flag("quorumListenOnAllIPs")?.unwrap_or(false),
         servers,
         my_id,
         warnings,
+        settings: source,
     })
 }
 
-/// One warning for each key that has no effect. The first unknown key is the error.
-fn warnings(source: &Source) -> Result<Vec<String>> {
-    let mut warnings = Vec::new();
-    for property in source.properties() {
-        if ensemble::server_number(&property.key).is_some() {
-            continue;
-        }
-        match keys::fate(&property.key) {
-            Ok(Fate::Honoured) => {}
-            Ok(Fate::Ignored(why)) => {
-                warnings.push(format!("{} has no effect: {why}", source.place(property)))
-            }
-            Err(hint) => return Err(source.fault(property, format!("unknown key; {hint}"))),
-        }
-    }
-    for property in source.repeated() {
-        warnings.push(format!("{} is set again further down; the last line counts", source.place(property)));
-    }
-    Ok(warnings)
-}
-
 /// Settings that ask for less safety than this server gives are refused, not ignored.
-fn reject_unsafe(source: &Source) -> Result<()> {
+fn reject_unsafe(source: &Settings) -> Result<()> {
     let cases = [
-        ("forceSync", true, "this server always syncs its log before it acknowledges; remove the line"),
-        ("leaderServes", true, "every member serves clients; remove the line"),
-        ("skipACL", false, "ACLs cannot be switched off; remove the line"),
+        ("forceSync", "this server always syncs its log before it acknowledges; remove the line"),
+        ("leaderServes", "every member serves clients; remove the line"),
     ];
-    for (key, accepted, problem) in cases {
-        if let (Some(property), Some(value)) = (source.get(key), source.flag(key)?)
-            && value != accepted
-        {
-            return Err(source.fault(property, problem));
+    for (key, problem) in cases {
+        if source.yes(key)? == Some(false) {
+            return Err(source.fault_of(key, problem));
         }
     }
     match source.get("electionAlg") {
@@ -182,31 +144,12 @@ fn reject_unsafe(source: &Source) -> Result<()> {
     }
 }
 
-fn required<'a>(source: &'a Source, key: &str, what: &str) -> Result<&'a str> {
-    source.text(key).ok_or_else(|| source.missing(key, &format!("is missing; give {what}")))
-}
-
-/// As in ZooKeeper: -1 stands for the default of 2 and 20 ticks.
-fn session_timeouts(source: &Source, tick_time_ms: u32) -> Result<(u32, u32)> {
-    let (least, most) = timeouts_of(tick_time_ms);
-    let range = -1..=i64::from(MILLISECONDS_MAX);
-    let given = |key| -> Result<Option<u32>> {
-        Ok(source.number(key, range.clone())?.and_then(|ms: i64| u32::try_from(ms).ok()))
-    };
-    let least = given("minSessionTimeout")?.unwrap_or(least);
-    let most = given("maxSessionTimeout")?.unwrap_or(most);
-    if least <= most {
-        return Ok((least, most));
-    }
-    let problem = format!("the smallest session timeout, {least} ms, is more than the largest, {most} ms");
-    match source.get("minSessionTimeout").or(source.get("maxSessionTimeout")) {
-        Some(property) => Err(source.fault(property, problem)),
-        None => Err(source.missing("minSessionTimeout", &problem)),
-    }
+fn required<'a>(source: &'a Settings, key: &str, what: &str) -> Result<&'a str> {
+    source.text(key).ok_or_else(|| source.fault_of(key, format!("is missing; give {what}")))
 }
 
 /// clientPort of the file and of this member's server line must agree, as in ZooKeeper.
-fn client_addr(source: &Source, me: Option<&Server>) -> Result<Address> {
+fn client_addr(source: &Settings, me: Option<&Server>) -> Result<Option<Address>> {
     let stated = source.number("clientPort", 0..=u16::MAX)?;
     let of_line = me.and_then(|me| me.client.as_ref());
     if let (Some(port), Some(line), Some(property)) = (stated, of_line, source.get("clientPort"))
@@ -222,16 +165,19 @@ fn client_addr(source: &Source, me: Option<&Server>) -> Result<Address> {
         if let (Some(property), None) = (source.get("clientPortAddress"), stated) {
             return Err(source.fault(property, "clientPort is missing; give clientPort=2181"));
         }
+        if source.get("secureClientPort").is_some() {
+            return Ok(None);
+        }
         return Err(
-            source.missing("clientPort", "is missing; give the port for clients, such as clientPort=2181")
+            source.fault_of("clientPort", "is missing; give the port for clients, such as clientPort=2181")
         );
     };
     let host = of_line.and_then(|line| line.host.as_deref()).or(source.text("clientPortAddress"));
     let place = source.place_of("clientPortAddress");
-    Ok(Address { text: authority(host.unwrap_or(ANY_ADDRESS), port), place })
+    Ok(Some(Address { text: authority(host.unwrap_or(ANY_ADDRESS), port), place }))
 }
 
-fn admin_addr(source: &Source) -> Result<Option<Address>> {
+fn admin_addr(source: &Settings) -> Result<Option<Address>> {
     if !source.flag("admin.enableServer")?.unwrap_or(true) {
         return Ok(None);
     }
@@ -240,16 +186,11 @@ fn admin_addr(source: &Source) -> Result<Option<Address>> {
     Ok(Some(Address { text, place: source.place_of("admin.serverAddress") }))
 }
 
-fn four_letter_words(source: &Source) -> Result<Option<FourLetterWords>> {
-    let Some(property) = source.get("4lw.commands.whitelist") else { return Ok(None) };
-    property.value.parse().map(Some).map_err(|problem: String| source.fault(property, problem))
-}
-
-fn grpc_addr(source: &Source) -> Result<Option<Address>> {
+fn grpc_addr(source: &Settings) -> Result<Option<Address>> {
     let Some(property) = source.get("menagerie.grpcAddress") else { return Ok(None) };
     match property.value.rsplit_once(':') {
         Some((host, port)) if !host.is_empty() && port.parse::<u16>().is_ok() => {
-            Ok(Some(Address { text: property.value.clone(), place: source.place(property) }))
+            Ok(Some(Address { text: property.value.clone(), place: property.place.clone() }))
         }
         _ => Err(source.fault(property, "give host:port, such as 0.0.0.0:2182")),
     }

@@ -12,7 +12,7 @@ fn parse_with(text: &str, my_id: Option<&str>) -> Result<ZooConfig> {
         assert_eq!(path, Path::new("/d/myid"));
         Ok(my_id.map(str::to_owned))
     };
-    parse(&Files { name: "zoo.cfg", text, dynamic: None, my_id: &my_id })
+    parse(&Files { name: "zoo.cfg", text, dynamic: None, given: &Given::default(), my_id: &my_id })
 }
 
 fn good(text: &str) -> ZooConfig {
@@ -29,28 +29,14 @@ fn bad(text: &str) -> String {
 #[test]
 fn the_tutorial_file_of_one_server_gets_the_defaults() {
     let config = good("tickTime=2000\ninitLimit=10\nsyncLimit=5\ndataDir=./zk data\nclientPort=2181\n");
-    let expected = ZooConfig {
-        data_dir: "./zk data".into(),
-        data_log_dir: "./zk data".into(),
-        create_dirs: true,
-        client_addr: Address { text: "0.0.0.0:2181".into(), place: "zoo.cfg: clientPortAddress".into() },
-        tick_time_ms: 2000,
-        min_session_timeout_ms: 4000,
-        max_session_timeout_ms: 40_000,
-        max_client_cnxns: 60,
-        jute_maxbuffer: 1_048_575,
-        four_letter_words: None,
-        admin_addr: Some(Address {
-            text: "0.0.0.0:8080".into(),
-            place: "zoo.cfg: admin.serverAddress".into(),
-        }),
-        grpc_addr: None,
-        quorum_on_all_addresses: false,
-        servers: vec![],
-        my_id: 1,
-        warnings: vec![],
-    };
-    assert_eq!(config, expected);
+    assert_eq!((&config.data_dir, &config.data_log_dir), (&"./zk data".into(), &"./zk data".into()));
+    assert!(config.create_dirs && !config.quorum_on_all_addresses);
+    let address = |text: &str, place: &str| Some(Address { text: text.into(), place: place.into() });
+    assert_eq!(config.client_addr, address("0.0.0.0:2181", "zoo.cfg: clientPortAddress"));
+    assert_eq!(config.admin_addr, address("0.0.0.0:8080", "zoo.cfg: admin.serverAddress"));
+    assert_eq!((config.tick_time_ms, config.min_session_timeout_ms), (2000, 4000));
+    assert_eq!((config.max_session_timeout_ms, config.my_id), (40_000, 1));
+    assert_eq!((config.grpc_addr, config.servers, config.warnings), (None, vec![], vec![]));
 }
 
 #[test]
@@ -69,18 +55,16 @@ fn the_tutorial_files_of_three_servers_make_an_ensemble() {
 fn every_honoured_key_has_its_effect() {
     let config = good(&format!(
         "{ONE}dataLogDir=/log\nclientPortAddress=10.0.0.1\nmaxClientCnxns=0\nminSessionTimeout=1000\n\
-         maxSessionTimeout=60000\n4lw.commands.whitelist=ruok, stat\nadmin.serverAddress=127.0.0.1\n\
-         admin.serverPort=9000\njute.maxbuffer=4194304\nmenagerie.grpcAddress=0.0.0.0:2182\n\
+         maxSessionTimeout=60000\nadmin.serverAddress=127.0.0.1\n\
+         admin.serverPort=9000\nmenagerie.grpcAddress=0.0.0.0:2182\n\
          datadir.autocreate=false\nquorumListenOnAllIPs=true\nforceSync=yes\nelectionAlg=3\nleaderServes=yes\n"
     ));
     assert_eq!(config.data_log_dir, Path::new("/log"));
-    assert_eq!(config.client_addr.text, "10.0.0.1:2181");
-    assert_eq!(config.client_addr.place, "zoo.cfg:5: clientPortAddress");
-    assert_eq!(config.max_client_cnxns, 0);
+    let client_addr = config.client_addr.expect("given");
+    assert_eq!(client_addr.text, "10.0.0.1:2181");
+    assert_eq!(client_addr.place, "zoo.cfg:5: clientPortAddress");
     assert_eq!((config.min_session_timeout_ms, config.max_session_timeout_ms), (1000, 60_000));
-    assert_eq!(config.four_letter_words, "ruok,stat".parse().ok());
     assert_eq!(config.admin_addr.map(|a| a.text).as_deref(), Some("127.0.0.1:9000"));
-    assert_eq!(config.jute_maxbuffer, 4_194_304);
     assert_eq!(config.grpc_addr.map(|a| a.text).as_deref(), Some("0.0.0.0:2182"));
     assert!(!config.create_dirs && config.quorum_on_all_addresses);
     assert_eq!(config.warnings, Vec::<String>::new());
@@ -91,12 +75,13 @@ fn every_honoured_key_has_its_effect() {
 
 #[test]
 fn keys_without_effect_get_one_warning_each_with_line_and_replacement() {
-    let config =
-        good(&format!("{ONE}autopurge.purgeInterval=1\nsnapCount=10000\nssl.clientAuth=need\ntickTime=2500"));
+    let config = good(&format!(
+        "{ONE}autopurge.purgeInterval=1\nsnapCount=10000\nlocalSessionsEnabled=true\ntickTime=2500"
+    ));
     let expected = [
         "zoo.cfg:4: autopurge.purgeInterval has no effect: disk use is bounded without it: the log is truncated behind checkpoints",
         "zoo.cfg:5: snapCount has no effect: checkpoints are incremental and scheduled by log size; there is nothing to set",
-        "zoo.cfg:6: ssl.clientAuth has no effect: TLS is not available yet; connections are not encrypted",
+        "zoo.cfg:6: localSessionsEnabled has no effect: all sessions are global",
         "zoo.cfg:1: tickTime is set again further down; the last line counts",
     ];
     assert_eq!(config.warnings, expected);
@@ -107,7 +92,7 @@ fn keys_without_effect_get_one_warning_each_with_line_and_replacement() {
 fn faults_of_a_single_servers_file_are_placed() {
     let cases = [
         ("clientPort=2181", "zoo.cfg: dataDir: is missing; give the directory"),
-        ("dataDir=\nclientPort=2181", "zoo.cfg: dataDir: is missing"),
+        ("dataDir=\nclientPort=2181", "zoo.cfg:1: dataDir: is missing"),
         ("dataDir=/d", "zoo.cfg: clientPort: is missing; give the port"),
         ("dataDir=/d\nclientPortAddress=h", "zoo.cfg:2: clientPortAddress: clientPort is missing"),
         (
@@ -121,7 +106,6 @@ fn faults_of_a_single_servers_file_are_placed() {
         ("dataDir=/d\nclientPort=1\nfoo.bar=1", "zoo.cfg:3: foo.bar: unknown key; remove it"),
         ("dataDir=/d\nclientPort=1\nelectionAlg=0", "zoo.cfg:3: electionAlg: only 3"),
         ("dataDir=/d\nclientPort=1\nforceSync=no", "zoo.cfg:3: forceSync: this server always syncs"),
-        ("dataDir=/d\nclientPort=1\nskipACL=yes", "zoo.cfg:3: skipACL: ACLs cannot"),
         (
             "dataDir=/d\nclientPort=1\nquorumListenOnAllIPs=si",
             "zoo.cfg:3: quorumListenOnAllIPs: `si` is neither",
@@ -133,10 +117,6 @@ fn faults_of_a_single_servers_file_are_placed() {
             "zoo.cfg:3: menagerie.grpcAddress: give host:port",
         ),
         ("dataDir=/d\nclientPort=1\npeerType=observer", "zoo.cfg:3: peerType: this server's line"),
-        (
-            "dataDir=/d\nclientPort=1\n4lw.commands.whitelist=ruko",
-            "zoo.cfg:3: 4lw.commands.whitelist: `ruko`",
-        ),
         ("dataDir=/d\nclientPort=1\npeerType=boss", "zoo.cfg:3: peerType: `boss` is neither"),
     ];
     for (text, expected) in cases {
@@ -207,9 +187,9 @@ fn one_listed_server_needs_no_myid_unless_it_is_a_quorum_of_one() {
 #[test]
 fn the_client_address_may_stand_in_the_server_line() {
     let text = "dataDir=/d\nserver.1=zoo1:2888:3888;10.0.0.9:2182\n";
-    assert_eq!(good(text).client_addr.text, "10.0.0.9:2182");
+    assert_eq!(good(text).client_addr.expect("given").text, "10.0.0.9:2182");
     let text = "dataDir=/d\nclientPortAddress=10.0.0.1\nserver.1=zoo1:2888:3888;2182\n";
-    assert_eq!(good(text).client_addr.text, "10.0.0.1:2182");
+    assert_eq!(good(text).client_addr.expect("given").text, "10.0.0.1:2182");
 }
 
 #[test]
@@ -217,7 +197,8 @@ fn servers_may_stand_in_the_dynamic_file_and_nothing_else_there() {
     let text = "dataDir=/d\nclientPort=2181\ninitLimit=1\nsyncLimit=1\ndynamicConfigFile=dyn";
     let parse_dynamic = |text: &str, dynamic: &str| {
         let dynamic = Some(("dyn".to_owned(), dynamic.to_owned()));
-        parse(&Files { name: "zoo.cfg", text, dynamic, my_id: &|_: &Path| Ok(Some("2".into())) })
+        let my_id = |_: &Path| Ok(Some("2".into()));
+        parse(&Files { name: "zoo.cfg", text, dynamic, given: &Given::default(), my_id: &my_id })
     };
     let servers = "server.1=a:1:2\nserver.2=b:1:2:participant;2181\nserver.3=c:1:2\n";
     assert_eq!(parse_dynamic(text, servers).expect("three servers").my_id, 2);
@@ -225,4 +206,58 @@ fn servers_may_stand_in_the_dynamic_file_and_nothing_else_there() {
     assert_eq!(error, "dyn:1: tickTime: only server.N, group.N and weight.N may stand in this file");
     let error = parse_dynamic(&format!("{text}\nserver.1=a:1:2"), servers).expect_err("twice").to_string();
     assert!(error.starts_with("zoo.cfg:6: server.1: servers stand in dynamicConfigFile already"), "{error}");
+}
+
+#[test]
+fn the_file_comes_before_properties_unless_zookeeper_would_not_find_it_there() {
+    let text = format!("{ONE}zookeeper.enforceQuota=true\njute.maxbuffer=2048\nmaxCnxns=1\n");
+    let arguments = ["zookeeper.enforceQuota=false", "jute.maxbuffer=4096", "zookeeper.skipACL=yes"];
+    let variable = |name: &str| (name == "JVMFLAGS").then(|| "-Dzookeeper.maxCnxns=1 -Xmx1g".to_owned());
+    let given = Given::new(&arguments.map(str::to_owned), variable).expect("good");
+    let my_id = |_: &Path| Ok(None);
+    let config = parse(&Files { name: "zoo.cfg", text: &text, dynamic: None, given: &given, my_id: &my_id });
+    let config = config.expect("good");
+    let value = |key| config.settings.text(key);
+    assert_eq!(
+        ["enforceQuota", "jute.maxbuffer", "skipACL"].map(value),
+        [Some("true"), Some("4096"), Some("yes")]
+    );
+    let expected = [
+        "-Dzookeeper.enforceQuota has no effect: zoo.cfg:4: zookeeper.enforceQuota comes first, as in ZooKeeper",
+        "zoo.cfg:5: jute.maxbuffer has no effect: -Djute.maxbuffer comes first, as in ZooKeeper",
+    ];
+    assert_eq!(config.warnings, expected);
+}
+
+#[test]
+fn faults_of_properties_name_the_argument_or_the_variable() {
+    let with = |arguments: &[&str], variables: &[(&str, &str)]| {
+        let arguments: Vec<String> = arguments.iter().map(|a| (*a).to_owned()).collect();
+        let variable = |name: &str| {
+            variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
+        };
+        let given = Given::new(&arguments, variable)?;
+        let my_id = |_: &Path| Ok(None);
+        parse(&Files { name: "zoo.cfg", text: ONE, dynamic: None, given: &given, my_id: &my_id })
+    };
+    let cases: [(&[&str], &[(&str, &str)], &str); 4] = [
+        (
+            &["zookeeper.enforcequota=true"],
+            &[],
+            "-Dzookeeper.enforcequota: unknown property; did you mean enforceQuota?",
+        ),
+        (&[], &[("JVMFLAGS", "-Dzookeeper.foo=1")], "JVMFLAGS: -Dzookeeper.foo: unknown property; remove it"),
+        (&["minSessionTimeout=x"], &[], "-DminSessionTimeout: `x` is not a whole number"),
+        (
+            &[],
+            &[("MENAGERIE_MAX_SESSION_TIMEOUT", "1")],
+            "MENAGERIE_MAX_SESSION_TIMEOUT: the smallest session",
+        ),
+    ];
+    for (arguments, variables, expected) in cases {
+        let message = with(arguments, variables).expect_err(expected).to_string();
+        assert!(message.starts_with(expected), "{message}");
+    }
+    // What the file says already is not said twice.
+    assert!(with(&[], &[("MENAGERIE_TICK_TIME", "2000")]).expect("the same").warnings.is_empty());
 }

@@ -33,7 +33,7 @@ use super::core::{Core, Holder};
 use super::identities::Identities;
 use super::sessions::EstablishTarget;
 use crate::api::{ApiCall, ApiSession};
-use crate::{GatewayOptions, Shared, Stats};
+use crate::{GatewayOptions, Shared};
 
 const SESSION: SessionId = SessionId(0x100);
 const ME: IncarnationId = IncarnationId(7);
@@ -123,14 +123,8 @@ impl Bench {
     }
 
     fn with_options(at_once: bool, options: GatewayOptions) -> Self {
-        let shared = Shared {
-            options: Arc::new(options),
-            stats: Arc::new(Stats::default()),
-            facts: Arc::default(),
-            ensemble: Ensemble::new(vec![(NodeId(1), Arc::new(Unasked) as Arc<dyn Consensus>)]),
-            stores: Vec::new(),
-            trackers: crate::Trackers::default(),
-        };
+        let ensemble = Ensemble::new(vec![(NodeId(1), Arc::new(Unasked) as Arc<dyn Consensus>)]);
+        let shared = Shared::new(options, ensemble, Vec::new(), crate::Trackers::default());
         let mut core = Core::new(&shared, Proposer::new(ME), Instant::now());
         let replica = Arc::new(Replica { at_once, ..Replica::default() });
         core.relink(Box::new(FakeLink(Arc::clone(&replica))));
@@ -206,10 +200,15 @@ impl Bench {
     fn read_reply(&mut self, xid: i32, watches: WatchSet) {
         let mut frames = BytesMut::new();
         reply(&mut frames, xid, 20, 0);
-        self.core.deliver(LinkItem::ReadReply { token: 0, frames: frames.freeze(), watches });
+        let token = self.oldest_read();
+        self.core.deliver(LinkItem::ReadReply { token, frames: frames.freeze(), watches });
         for token in std::mem::take(&mut self.core.ready) {
             self.core.advance(token);
         }
+    }
+
+    fn oldest_read(&self) -> u64 {
+        self.core.pending_reads.iter().next().expect("a read is under way").0
     }
 
     fn conn(&mut self) -> &mut Conn {
@@ -318,7 +317,8 @@ fn a_watch_stream_of_what_may_not_be_read_ends() {
     bench.core.serve_streams();
     let mut frames = BytesMut::new();
     reply(&mut frames, 0, 20, ErrorCode::NoAuth.code());
-    bench.core.deliver(LinkItem::ReadReply { token: 0, frames: frames.freeze(), watches: Vec::new() });
+    let token = bench.oldest_read();
+    bench.core.deliver(LinkItem::ReadReply { token, frames: frames.freeze(), watches: Vec::new() });
     bench.core.serve_streams();
     assert_eq!(is_armed.try_recv(), Err(oneshot::error::TryRecvError::Closed));
     assert!(receiver.is_closed());
@@ -334,7 +334,8 @@ fn a_watch_stream_tells_a_change_once_even_when_it_comes_with_the_answer_that_se
     bench.core.serve_streams();
     for zxid in [20, 21] {
         let watches = vec![(WatchKind::Data, "/a".into())];
-        bench.core.deliver(LinkItem::ReadReply { token: 0, frames: exists_reply(zxid), watches });
+        let token = bench.oldest_read();
+        bench.core.deliver(LinkItem::ReadReply { token, frames: exists_reply(zxid), watches });
         if zxid == 20 {
             let event = EventType::NodeDataChanged;
             bench.core.deliver(LinkItem::Event { zxid: Zxid(21), event, path: "/a".into(), acl: None });
