@@ -218,15 +218,18 @@ pub fn readable(bytes: Option<&[u8]>) -> String {
         }
         Some(bytes) => match std::str::from_utf8(bytes) {
             Ok(text) => format!("'{}'", text.escape_debug()),
-            Err(_) => match from_surrogates(bytes) {
-                Some(text) => format!("'{}'", text.escape_debug()),
-                None => format!("'{}'", bytes.escape_ascii()),
-            },
+            Err(_) => format!("'{}'", bytes.escape_ascii()),
         },
     }
 }
 
-// ZooKeeper writes a character beyond the Basic Multilingual Plane as two surrogates of three bytes each.
+/// The same for what a server says. ZooKeeper writes a character beyond the Basic Multilingual Plane as two surrogates of
+/// three bytes each.
+pub fn readable_reply(bytes: Option<&[u8]>) -> String {
+    let text = bytes.and_then(from_surrogates);
+    readable(text.as_ref().map(String::as_bytes).or(bytes))
+}
+
 fn from_surrogates(bytes: &[u8]) -> Option<String> {
     let mut units = Vec::new();
     let mut rest = bytes;

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use menagerie_jute::{JuteError, MultiHeader, Reader};
 use menagerie_types::{ErrorCode, OpCode, Stat};
 
-use crate::case::{Body, op_name, readable};
+use crate::case::{Body, op_name, readable_reply};
 use crate::transcript::Token;
 
 /// Znodes that all cases share: what cases leave behind shows there.
@@ -137,7 +137,7 @@ impl Tokens {
 
     fn string(&mut self, reader: &mut Reader<'_>) -> Decoded {
         let bytes = reader.buffer()?;
-        self.text(format!(" {}", readable(bytes)));
+        self.text(format!(" {}", readable_reply(bytes)));
         Ok(())
     }
 
@@ -146,7 +146,7 @@ impl Tokens {
         let count = reader.i32()?;
         let mut names = Vec::new();
         for _ in 0..count.max(0) {
-            names.push(readable(reader.buffer()?));
+            names.push(readable_reply(reader.buffer()?));
         }
         if self.shared() {
             let known = |name: &str| name == &own[1..] || BUILT_IN.contains(&name);
@@ -160,7 +160,7 @@ impl Tokens {
     fn acl(&mut self, reader: &mut Reader<'_>) -> Decoded {
         for _ in 0..reader.i32()? {
             let (perms, scheme, id) = (reader.i32()?, reader.buffer()?, reader.buffer()?);
-            self.text(format!(" {perms}:{}:{}", readable(scheme), readable(id)));
+            self.text(format!(" {perms}:{}:{}", readable_reply(scheme), readable_reply(id)));
         }
         Ok(())
     }
@@ -169,7 +169,7 @@ impl Tokens {
         let mut identities = Vec::new();
         for _ in 0..reader.i32()? {
             let (scheme, user) = (reader.buffer()?, reader.buffer()?);
-            identities.push(format!("{}:{}", readable(scheme), readable(user)));
+            identities.push(format!("{}:{}", readable_reply(scheme), readable_reply(user)));
         }
         self.text(format!(" [{}]", identities.join(" ")));
         Ok(())

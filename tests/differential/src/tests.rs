@@ -97,8 +97,8 @@ fn clients_are_compared_each_by_itself() {
     assert!(differences(&all([&a, &b, &c]), &all([&b, &a, &c])).is_empty());
     assert_eq!(differences(&all([&a, &b, &c]), &all([&c, &b, &a])), [(Some(a.clone()), Some(c.clone()))]);
     assert_eq!(differences(&all([&a, &b, &c])[..2], &all([&a, &b, &c])), [(None, Some(c))]);
-    assert_eq!(kind(&[a], &[b.clone()]), "a | nothing");
-    assert_eq!(kind(&[b.clone()], &[b]), "");
+    assert_eq!(kind(&[a], std::slice::from_ref(&b)), "a | nothing");
+    assert_eq!(kind(std::slice::from_ref(&b), std::slice::from_ref(&b)), "");
 }
 
 #[test]

@@ -23,16 +23,30 @@ pub fn remove_watches() -> impl Strategy<Value = Request> {
 }
 
 /// setWatches and setWatches2.
+///
+/// Persistent watches come without one-shot watches of the same znodes: an event that such a watch has missed, which
+/// ZooKeeper does not send, stands for the one that ZooKeeper makes up for the one-shot watch.
 pub fn set_watches() -> impl Strategy<Value = Request> {
     let relative = prop_oneof![
         6 => Just(Relative::LastSeen),
         2 => select(&[0, i64::MAX, -1, i64::MIN][..]).prop_map(Relative::Fixed),
     ];
-    let op = select(&[(OpCode::SetWatches2, 5), (OpCode::SetWatches, 3)][..]);
-    (relative, op, vec(vec(watched(), 0..3), 5)).prop_map(|(relative, (op, lists), mut paths)| {
-        paths.truncate(lists);
-        Request::new(op.code(), Body::SetWatches(relative, paths))
-    })
+    let apart = select(&["$/c", "$/b/a"][..]).prop_map(Text::new);
+    let one_shot = || vec(vec(watched(), 0..3), 3);
+    let below_a = vec(vec(select(&["$/a", "$/a/a", "$/a/b"][..]).prop_map(Text::new), 0..3), 3);
+    let none = || vec(Just(Vec::new()), 3);
+    let lists = prop_oneof![
+        3 => one_shot().prop_map(|lists| (OpCode::SetWatches, lists)),
+        3 => (one_shot(), vec(Just(Vec::new()), 2)).prop_map(both),
+        2 => (none(), vec(vec(watched(), 0..3), 2)).prop_map(both),
+        1 => (below_a, vec(vec(apart, 0..2), 2)).prop_map(both),
+    ];
+    (relative, lists)
+        .prop_map(|(relative, (op, lists))| Request::new(op.code(), Body::SetWatches(relative, lists)))
+}
+
+fn both((one_shot, persistent): (Vec<Vec<Text>>, Vec<Vec<Text>>)) -> (OpCode, Vec<Vec<Text>>) {
+    (OpCode::SetWatches2, [one_shot, persistent].concat())
 }
 
 fn watched() -> impl Strategy<Value = Text> {

@@ -12,7 +12,7 @@ use tokio::net::TcpSocket;
 use tokio::time::timeout;
 
 use super::Play;
-use crate::case::{Body, CLIENTS, Connect, Request, Text, readable};
+use crate::case::{Body, CLIENTS, Connect, Request, Text, readable, readable_reply};
 use crate::decode::{Tokens, error_name};
 use crate::encode::{self, Context};
 use crate::transcript::Token;
@@ -232,7 +232,7 @@ impl Client {
 
     // False once the connection has ended.
     async fn answer(&mut self, play: &mut Play<'_>, request: &Request, sent: i32) -> bool {
-        self.leaves_out_missed = request.op == OpCode::SetWatches2.code();
+        self.leaves_out_missed = has_persistent(&request.body);
         let reply = self.next_reply(play).await;
         self.leaves_out_missed = false;
         let Some((header, body)) = reply else { return false };
@@ -324,7 +324,8 @@ impl Client {
             4 => "NodeChildrenChanged",
             _ => "odd type",
         };
-        let text = format!("event {name}({event_type}) {} state={state} err={} ", readable(path), header.err);
+        let text =
+            format!("event {name}({event_type}) {} state={state} err={} ", readable_reply(path), header.err);
         play.record_event(self.index, vec![Token::Text(text), Token::Exact(header.zxid)], header.zxid);
     }
 
@@ -349,6 +350,10 @@ fn ends(op: i32, err: i32) -> bool {
         Some(OpCode::Check) | None => true,
         Some(_) => false,
     }
+}
+
+fn has_persistent(body: &Body) -> bool {
+    matches!(body, Body::SetWatches(_, lists) if lists.iter().skip(3).any(|paths| !paths.is_empty()))
 }
 
 async fn read(connection: &mut RawConnection) -> Frame {
