@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::BytesMut;
-use menagerie_proto::tree_store::{LinkItem, LinkQueue, ReadOutcome, StoreLink};
+use menagerie_proto::tree_store::{LinkItem, LinkQueue, ReadOutcome, ReadPlacement, StoreLink};
 use menagerie_types::command::Command;
 use menagerie_types::{LogIndex, WatchKinds};
 
@@ -37,6 +37,10 @@ impl StoreLink for LocalLink {
         drop(state);
         self.queue.wake();
         ReadOutcome::Queued
+    }
+
+    fn read_after(&mut self, seq: u64, token: u64, read: &Command<'_>) -> ReadPlacement {
+        self.replica.with_links(|state, links| links.read_after(self.key, state, (seq, token), read))
     }
 
     fn unwatch(&mut self, path: &str, kinds: WatchKinds) {

@@ -13,7 +13,8 @@ use tonic::Streaming;
 use tonic::transport::Channel;
 
 use super::{
-    CheckpointStream, LinkHello, LinkQueue, ReadOutcome, StoreLink, TreeStore, TreeStoreStatus, wire,
+    CheckpointStream, LinkHello, LinkQueue, ReadOutcome, ReadPlacement, StoreLink, TreeStore,
+    TreeStoreStatus, wire,
 };
 use crate::channel::MAX_MESSAGE_BYTES;
 use crate::pb::tree_store as pb;
@@ -119,6 +120,14 @@ impl StoreLink for RemoteLink {
         }
         wire::put_read(&mut self.batch, token, read);
         ReadOutcome::Queued
+    }
+
+    fn read_after(&mut self, seq: u64, token: u64, read: &Command<'_>) -> ReadPlacement {
+        if self.requests.is_closed() {
+            return ReadPlacement::Closed;
+        }
+        wire::put_read_after(&mut self.batch, seq, token, read);
+        ReadPlacement::Queued
     }
 
     fn unwatch(&mut self, path: &str, kinds: WatchKinds) {

@@ -50,12 +50,34 @@ pub enum ReadOutcome {
     Closed,
 }
 
+/// What became of a read that is to be answered after a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReadPlacement {
+    /// It has its place: the reply will come as [`LinkItem::ReadReply`], between the results of the command and of the
+    /// next one, whatever is proposed meanwhile.
+    Placed,
+    /// The reply will come, but what its session proposes before it may overtake the read.
+    Queued,
+    /// It has no place: ask with [`StoreLink::read`] when the command's result has come.
+    Refused,
+    /// The link is broken; nothing will come.
+    Closed,
+}
+
 /// The caller's end of a link. What is asked and what is delivered keep their order.
 pub trait StoreLink: Send {
     /// Answers a read: at once, if nothing is waiting in the queue before it, or through the queue.
     /// A watch it asks for is registered atomically with the read.
     /// `out` gets whole jute frames: for setWatches the events, then the reply.
     fn read(&mut self, token: u64, read: &Command<'_>, out: &mut BytesMut) -> ReadOutcome;
+
+    /// Answers a read as soon as command `seq` of the link's own incarnation has been applied, always through the queue:
+    /// behind the results up to that one. To be called before its session proposes anything after `seq`. Replies come
+    /// in the order of their commands, so not always in the order in which they were asked for: the `token` tells which
+    /// is which. Links that cannot do it refuse.
+    fn read_after(&mut self, _seq: u64, _token: u64, _read: &Command<'_>) -> ReadPlacement {
+        ReadPlacement::Refused
+    }
 
     /// Nobody behind this link needs these watches any more.
     fn unwatch(&mut self, path: &str, kinds: WatchKinds);

@@ -11,7 +11,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::wire::LinkRequest;
-use super::{LinkHello, LinkItem, ReadOutcome, StoreLink, TreeStore, wire};
+use super::{LinkHello, LinkItem, ReadOutcome, ReadPlacement, StoreLink, TreeStore, wire};
 use crate::channel::MAX_MESSAGE_BYTES;
 use crate::pb::tree_store as pb;
 use crate::pb::tree_store::link_request::Kind;
@@ -150,6 +150,11 @@ async fn answer(
             }
             LinkRequest::Unwatch(kinds, path) => link.unwatch(path, kinds),
             LinkRequest::AwaitApplied(index) => link.await_applied(index),
+            LinkRequest::ReadAfter(seq, token, read) => {
+                if link.read_after(seq, token, &read) == ReadPlacement::Refused {
+                    return Err(ServiceError::Overloaded("too many reads wait for commands".into()));
+                }
+            }
         }
         if out.len() >= MESSAGE_BYTES {
             let message = pb::LinkResponse { items: out.split().freeze(), more: false };

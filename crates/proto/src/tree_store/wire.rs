@@ -4,6 +4,7 @@
 //! request  kind u8 | read 1: token u64, command (as in a chunk)
 //!                  | unwatch 2: kinds u8, path
 //!                  | await_applied 3: index u64
+//!                  | read_after 4: seq u64, token u64, command
 //! item     kind u8 | start 1: index u64, zxid i64, n u32, n x session i64, events_complete u8
 //!                  | results 2: first_seq u64, count u32, frames
 //!                  | refused 3: expected_seq u64
@@ -37,6 +38,8 @@ pub enum LinkRequest<'a> {
     Unwatch(WatchKinds, &'a str),
     /// Tell when this index is applied.
     AwaitApplied(LogIndex),
+    /// Answer the read after the command with this number.
+    ReadAfter(u64, u64, Command<'a>),
 }
 
 /// Appends a read.
@@ -57,6 +60,14 @@ pub fn put_unwatch(out: &mut BytesMut, path: &str, kinds: WatchKinds) {
 pub fn put_await_applied(out: &mut BytesMut, index: LogIndex) {
     out.put_u8(3);
     out.put_u64(index.0);
+}
+
+/// Appends a read with its place.
+pub fn put_read_after(out: &mut BytesMut, seq: u64, token: u64, read: &Command<'_>) {
+    out.put_u8(4);
+    out.put_u64(seq);
+    out.put_u64(token);
+    put_command(out, read);
 }
 
 /// The requests of a batch, in order; ends after a malformed one.
@@ -89,6 +100,7 @@ fn read_request<'a>(input: &mut Input<'a>) -> ServiceResult<LinkRequest<'a>> {
         1 => LinkRequest::Read(input.u64()?, input.command()?),
         2 => LinkRequest::Unwatch(WatchKinds(input.u8()?), input.str()?),
         3 => LinkRequest::AwaitApplied(LogIndex(input.u64()?)),
+        4 => LinkRequest::ReadAfter(input.u64()?, input.u64()?, input.command()?),
         _ => return Err(malformed()),
     })
 }
@@ -308,14 +320,16 @@ mod tests {
         put_read(&mut out, 77, &read);
         put_unwatch(&mut out, "/a", WatchKinds(5));
         put_await_applied(&mut out, LogIndex(4));
+        put_read_after(&mut out, 6, 78, &read);
         let expected = [
             LinkRequest::Read(77, read),
             LinkRequest::Unwatch(WatchKinds(5), "/a"),
             LinkRequest::AwaitApplied(LogIndex(4)),
+            LinkRequest::ReadAfter(6, 78, read),
         ];
         assert_eq!(Requests::new(&out).collect::<ServiceResult<Vec<_>>>(), Ok(expected.into()));
         let cut = Requests::new(&out[..out.len() - 1]).collect::<Vec<_>>();
-        assert!(cut.len() == 3 && cut[2].is_err());
+        assert!(cut.len() == 4 && cut[3].is_err());
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use bytes::{Bytes, BytesMut};
 use menagerie_proto::tree_store::{LinkItem, SessionEvent};
-use menagerie_tree::{Effects, Lease, Session};
+use menagerie_tree::{Effects, Lease, Session, State};
 use menagerie_types::command::ChunkHeader;
 use menagerie_types::{EventType, IncarnationId, LogIndex, NodeId, SessionId, Zxid};
 
@@ -19,6 +19,8 @@ pub(super) struct Run {
     count: u32,
     /// Bytes of complete results in the reply buffer.
     len: usize,
+    /// The first command that a read of the link waits for.
+    next_placed: Option<u64>,
 }
 
 impl Links {
@@ -41,6 +43,10 @@ impl Links {
         if incarnation != self.own.incarnation() {
             self.history.push(incarnation, block);
         }
+    }
+
+    fn next_placed(&self, link: Option<LinkKey>) -> Option<u64> {
+        self.links.get(&link?)?.placed.next_seq()
     }
 
     /// Pushes an item after the results that came before it.
@@ -70,12 +76,14 @@ impl Links {
 impl Effects for Links {
     fn chunk(&mut self, header: &ChunkHeader, first_new_seq: u64) {
         self.history.acknowledge(header.incarnation, header.acked_seq);
+        let link = self.by_incarnation.get(&header.incarnation).copied();
         self.run = Some(Run {
             incarnation: header.incarnation,
-            link: self.by_incarnation.get(&header.incarnation).copied(),
+            link,
             first_seq: first_new_seq,
             count: 0,
             len: 0,
+            next_placed: self.next_placed(link),
         });
     }
 
@@ -87,6 +95,17 @@ impl Effects for Links {
         if let Some(run) = &mut self.run {
             run.count += 1;
             run.len = self.replies.len();
+        }
+    }
+
+    fn applied(&mut self, seq: u64, state: &State) {
+        let Some(run) = &self.run else { return };
+        let (Some(link), true) = (run.link, run.next_placed.is_some_and(|next| next <= seq)) else { return };
+        self.cut();
+        self.answer_placed(link, seq, state);
+        let next_placed = self.next_placed(Some(link));
+        if let Some(run) = &mut self.run {
+            run.next_placed = next_placed;
         }
     }
 

@@ -4,6 +4,7 @@
 
 mod effects;
 mod history;
+mod placed;
 mod resume;
 mod watches;
 
@@ -19,6 +20,7 @@ use menagerie_types::{IncarnationId, LogIndex, SessionId, WatchKind, WatchKinds,
 
 use effects::Run;
 use history::ResultHistory;
+use placed::PlacedReads;
 pub(crate) use watches::LinkKey;
 use watches::WatchTable;
 
@@ -31,6 +33,7 @@ struct Link {
     incarnation: IncarnationId,
     queue: Arc<LinkQueue>,
     follows_sessions: bool,
+    placed: PlacedReads,
     /// Something was pushed since the last wake.
     touched: bool,
 }
@@ -105,6 +108,7 @@ impl Links {
             incarnation: hello.incarnation,
             queue: Arc::default(),
             follows_sessions: hello.follow_sessions,
+            placed: PlacedReads::default(),
             touched: false,
         };
         if hello.follow_sessions {

@@ -1,5 +1,7 @@
 //! A link that moves and breaks against one that stands all the time.
 
+mod placed;
+
 use std::collections::BTreeSet;
 
 use bytes::{Bytes, BytesMut};

@@ -8,7 +8,8 @@ use bytes::{Bytes, BytesMut};
 use menagerie_jute::{AclList, CreateRequest, DeleteRequest, PathWatchRequest, SetDataRequest};
 use menagerie_link::Outbox;
 use menagerie_proto::tree_store::{
-    LinkHello, LinkItem, LinkQueue, ReadOutcome, StoreLink, TreeStore, TreeStoreStatus, WatchSet,
+    LinkHello, LinkItem, LinkQueue, ReadOutcome, ReadPlacement, StoreLink, TreeStore, TreeStoreStatus,
+    WatchSet,
 };
 use menagerie_tree_store::{LocalTreeStore, TreeStoreOptions, open};
 use menagerie_types::command::internal::{CreateSession, TrackerLease};
@@ -213,6 +214,14 @@ impl Linked {
         let mut out = BytesMut::new();
         let outcome = self.link.read(5, &read, &mut out);
         (out, outcome)
+    }
+
+    /// exists, with a watch, placed after one of the link's own commands.
+    pub fn read_after(&mut self, seq: u64, token: u64, path: &str) -> ReadPlacement {
+        let mut body = BytesMut::new();
+        PathWatchRequest { path, watch: true }.encode(&mut body);
+        let read = Command { op: OpCode::Exists, session: SessionId(1), xid: 77, auth: &[], body: &body };
+        self.link.read_after(seq, token, &read)
     }
 
     /// A read that must be answered at once.

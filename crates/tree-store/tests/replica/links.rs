@@ -1,7 +1,7 @@
 //! What a link delivers, and in which order.
 
 use menagerie_proto::ServiceError;
-use menagerie_proto::tree_store::{LinkHello, LinkItem, ReadOutcome, SessionEvent, TreeStore};
+use menagerie_proto::tree_store::{LinkHello, LinkItem, ReadOutcome, ReadPlacement, SessionEvent, TreeStore};
 use menagerie_types::command::internal::PublishConfig;
 use menagerie_types::{EventType, IncarnationId, LogIndex, OpCode, SessionId, WatchKind, WatchKinds, Zxid};
 
@@ -272,4 +272,73 @@ async fn the_ensemble_is_published_once() {
     let index = log.append(vec![]);
     bench.reach(index).await;
     assert!(shown(&mut linked, "server.1=a:1:2") && !shown(&mut linked, "server.2=b:1:2"));
+}
+
+/// What a read that was placed is answered: its token and the error.
+fn placed_reply(item: &LinkItem) -> Option<(u64, i32)> {
+    let LinkItem::ReadReply { token, frames, .. } = item else { return None };
+    Some((*token, i32::from_be_bytes(frames[16..20].try_into().expect("four bytes"))))
+}
+
+#[tokio::test]
+async fn a_placed_read_is_answered_behind_its_command_and_leaves_its_watch_there() {
+    let log = FakeLog::new();
+    let mut gateway = Gateway::new(&log, 9);
+    log.append(vec![]);
+    let bench = Bench::start(&log).await;
+    let mut linked = gateway.link(&bench.store).await;
+    gateway.create("/a");
+    for (seq, token, path) in [(1, 11, "/a"), (3, 13, "/b"), (2, 12, "/b"), (1, 14, "/b")] {
+        assert_eq!(linked.read_after(seq, token, path), ReadPlacement::Placed);
+    }
+    linked.take();
+    assert_eq!(linked.items, [], "nothing is applied yet");
+    gateway.set("/a");
+    gateway.create("/b");
+    gateway.create("/c");
+    gateway.commit();
+    let items = linked.until_result(4).await;
+    let told: Vec<_> = items
+        .iter()
+        .map(|item| match (item, event(item), placed_reply(item)) {
+            (LinkItem::Results { first_seq, count, .. }, ..) => format!("results {first_seq}+{count}"),
+            (_, Some((kind, path)), _) => format!("{kind:?} {path}"),
+            (_, _, Some((token, err))) => format!("reply {token}: {err}"),
+            (other, ..) => format!("{other:?}"),
+        })
+        .collect();
+    let expected = [
+        "results 1+1",
+        "reply 11: 0",
+        "reply 14: -101",
+        "NodeDataChanged /a",
+        "results 2+1",
+        "reply 12: -101",
+        "NodeCreated /b",
+        "results 3+1",
+        "reply 13: 0",
+        "results 4+1",
+    ];
+    assert_eq!(told, expected, "one chunk, cut where something stands between the results");
+    assert_eq!(linked.read_after(2, 15, "/b"), ReadPlacement::Placed);
+    linked.take();
+    assert_eq!(linked.items.iter().map(placed_reply).collect::<Vec<_>>(), [Some((15, 0))], "long applied");
+}
+
+#[tokio::test]
+async fn placed_reads_are_bounded_and_go_with_their_link() {
+    let log = FakeLog::new();
+    log.append(vec![]);
+    let bench = Bench::start(&log).await;
+    let mut gateway = Gateway::new(&log, 9);
+    let mut linked = gateway.link(&bench.store).await;
+    let placed = (0..).take_while(|n| linked.read_after(1, *n, "/a") == ReadPlacement::Placed).count();
+    assert_eq!(placed, 1 << 16);
+    let mut newer = gateway.link(&bench.store).await;
+    assert_eq!(linked.read_after(1, 1, "/a"), ReadPlacement::Closed);
+    assert_eq!(newer.read_after(1, 1, "/a"), ReadPlacement::Placed);
+    gateway.create("/a");
+    gateway.commit();
+    let items = newer.until("reply", |items| items.len() >= 2).await;
+    assert_eq!(items[1..].iter().map(placed_reply).collect::<Vec<_>>(), [Some((1, 0))]);
 }
