@@ -22,7 +22,7 @@ fuzz_target!(|data: &[u8]| {
             let peer = Peer { address: ([127, 0, 0, 1], 1).into(), certificate: Some(bytes) };
             let _ = registry.connect(&peer);
             for scheme in ["digest", "ip", "x509", "sasl", "world", "super", ""] {
-                let _ = registry.authenticate(Some(scheme), Some(bytes), &peer);
+                let _ = registry.authenticate(scheme, Some(bytes), &peer);
             }
             let _ = subject(bytes);
         }
