@@ -38,7 +38,8 @@ impl State {
     pub(super) fn get_ephemerals(&self, read: &Command<'_>, out: &mut BytesMut) -> Result<Watch, ErrorCode> {
         let request = GetEphemeralsRequest::decode(&mut Reader::new(read.body));
         let prefix = request.map_err(|_| ErrorCode::MarshallingError)?.prefix.unwrap_or_default();
-        let prefix = if prefix.trim().is_empty() { "/" } else { prefix };
+        let trimmed = prefix.trim_matches(|c| c <= ' ');
+        let prefix = if trimmed.is_empty() || trimmed == "/" { "/" } else { prefix };
         let paths = self.tree.ephemerals(read.session).map(|id| self.tree.path_of(id));
         let mut paths: Vec<_> = paths.filter(|path| path.starts_with(prefix)).collect();
         paths.sort_unstable();

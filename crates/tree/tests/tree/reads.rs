@@ -105,9 +105,12 @@ fn a_session_lists_its_own_ephemerals_by_prefix() {
     for (path, owner) in [("/ab", session), ("/a", session), ("/b", session), ("/x", other)] {
         world.create(path, 1, owner);
     }
-    for (prefix, expected) in
-        [(Some("/a"), &["/a", "/ab"][..]), (None, &["/a", "/ab", "/b"]), (Some(" "), &["/a", "/ab", "/b"])]
-    {
+    for (prefix, expected) in [
+        (Some("/a"), &["/a", "/ab"][..]),
+        (None, &["/a", "/ab", "/b"]),
+        (Some(" "), &["/a", "/ab", "/b"]),
+        (Some(" / "), &["/a", "/ab", "/b"]),
+    ] {
         let mut body = BytesMut::new();
         GetEphemeralsRequest { prefix }.encode(&mut body);
         let (replies, _) = world.read_all(OpCode::GetEphemerals, session, body);
