@@ -3,7 +3,9 @@
 //! A gateway holds no state that a client would miss. It decodes requests, proposes writes to the log, asks a tree
 //! store for reads, and delivers results and watch events in each session's order. Sessions are the tracker's.
 
+mod about;
 mod api;
+mod facts;
 mod four_letter;
 #[cfg(fuzzing)]
 pub mod fuzzing;
@@ -16,7 +18,8 @@ mod throttle;
 mod trackers;
 mod worker;
 
-use std::sync::Arc;
+use std::net::SocketAddr;
+use std::sync::{Arc, OnceLock};
 
 use menagerie_link::Ensemble;
 use menagerie_proto::tree_store::TreeStore;
@@ -24,11 +27,13 @@ use parking_lot::Mutex;
 
 use throttle::SessionThrottle;
 
+pub use about::{About, Quorum};
 pub use api::{ApiEvent, ApiHandle, ApiReply};
+pub use facts::Facts;
 pub use limits::Limits;
 pub use listener::{Gateway, GatewayError, start};
 pub use options::GatewayOptions;
-pub use stats::{Facts, Stats};
+pub use stats::Stats;
 pub use throttle::ConnectionThrottle;
 pub use trackers::{Tracker, Trackers};
 
@@ -41,6 +46,8 @@ pub(crate) struct Shared {
     pub stores: Vec<Arc<dyn TreeStore>>,
     pub trackers: Trackers,
     pub throttle: Arc<SessionThrottle>,
+    /// Where clients connect, without and with TLS; with the real ports.
+    pub addresses: OnceLock<(Option<SocketAddr>, Option<SocketAddr>)>,
 }
 
 impl Shared {
@@ -59,6 +66,17 @@ impl Shared {
             ensemble,
             stores,
             trackers,
+            addresses: OnceLock::new(),
         }
+    }
+
+    /// Where clients connect without TLS.
+    pub fn client_addr(&self) -> Option<SocketAddr> {
+        self.addresses.get().and_then(|(plain, _)| *plain)
+    }
+
+    /// Where they must use TLS.
+    pub fn secure_addr(&self) -> Option<SocketAddr> {
+        self.addresses.get().and_then(|(_, secure)| *secure)
     }
 }

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use menagerie_link::Ensemble;
@@ -12,10 +13,10 @@ use tokio::sync::{mpsc, watch};
 use tracing::{debug, info, warn};
 
 use crate::api::{ApiHandle, CALLS_MAX};
+use crate::facts::Facts;
 use crate::options::GatewayOptions;
-use crate::stats::Facts;
 use crate::trackers::Trackers;
-use crate::worker::{self, ACCEPTED_MAX, Intake};
+use crate::worker::{self, ACCEPTED_MAX, Intake, QUESTIONS_MAX};
 use crate::{Shared, stats};
 
 const FACTS_INTERVAL: Duration = Duration::from_millis(500);
@@ -60,13 +61,22 @@ pub fn start(
     let (threads, frame_len_max) = (options.threads.max(1), options.jute_max_buffer);
     let shared = Arc::new(Shared::new(options, ensemble, stores, trackers));
     let (stop, stopping) = watch::channel(false);
+    let _ = shared.addresses.set((Some(addr), None));
     let (mut sockets, mut calls, mut handles) = (Vec::new(), Vec::new(), Vec::new());
-    for n in 0..threads {
+    let questions: Vec<_> = (0..threads).map(|_| mpsc::channel(QUESTIONS_MAX)).collect();
+    let workers: Vec<_> = questions.iter().map(|(sender, _)| sender.clone()).collect();
+    for (n, (_, questions)) in questions.into_iter().enumerate() {
         let (socket_sender, socket_receiver) = mpsc::channel(ACCEPTED_MAX);
         let (call_sender, call_receiver) = mpsc::channel(CALLS_MAX);
         sockets.push(socket_sender);
         calls.push(call_sender);
-        let intake = Intake { sockets: socket_receiver, calls: call_receiver, stopping: stopping.clone() };
+        let intake = Intake {
+            sockets: socket_receiver,
+            calls: call_receiver,
+            questions,
+            workers: workers.clone(),
+            stopping: stopping.clone(),
+        };
         let shared = Arc::clone(&shared);
         let thread = std::thread::Builder::new().name(format!("gateway-{n}")).spawn(move || {
             if let Err(error) = worker::run(&shared, intake) {
@@ -147,6 +157,7 @@ async fn accept(
         };
         if let Err(too_many) = shared.stats.try_connect(addr.ip(), &shared.options) {
             warn!(%addr, "closing a connection at once: {too_many}");
+            shared.stats.rejected.fetch_add(1, Ordering::Relaxed);
             continue;
         }
         let options = || {
@@ -174,27 +185,5 @@ async fn refresh_facts(shared: Arc<Shared>, mut stopping: watch::Receiver<bool>)
             () = tokio::time::sleep(FACTS_INTERVAL) => {}
             _ = stopping.changed() => return,
         }
-    }
-}
-
-impl Shared {
-    /// Asks the other components what `srvr` tells of them.
-    pub(crate) async fn refresh_facts(&self) {
-        let mut facts = self.facts.lock().clone();
-        if self.options.standalone {
-            facts.mode = "standalone".into();
-        } else if let Some((_, member)) = self.ensemble.members().first()
-            && let Ok(status) = member.status().await
-        {
-            // ZooKeeper's words: whoever does not lead a quorum follows.
-            facts.mode = if status.state == "leader" { "leader" } else { "follower" }.into();
-        }
-        for store in &self.stores {
-            if let Ok(status) = store.status().await {
-                facts.znode_count = status.znode_count;
-                break;
-            }
-        }
-        *self.facts.lock() = facts;
     }
 }

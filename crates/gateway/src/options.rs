@@ -7,6 +7,7 @@ use menagerie_auth::{Enforcement, Properties, Registry, SaslServer};
 use menagerie_jute::four_letter::FourLetterWord;
 use menagerie_types::command::Policy;
 
+use crate::about::About;
 use crate::limits::Limits;
 
 /// Settings of a gateway; [`GatewayOptions::default`] is ZooKeeper's behaviour.
@@ -41,6 +42,10 @@ pub struct GatewayOptions {
     /// Commands of one worker that may wait for their results, in bytes, before it stops reading writes.
     /// Default 64 MiB.
     pub outstanding_bytes: usize,
+    /// What `conf` says beyond these options.
+    pub about: About,
+    /// Clients that ask for no more are served while there is no quorum (`readonlymode.enabled`). Default false.
+    pub read_only_mode: bool,
     /// What commands of this gateway's clients may do beyond the defaults. Nothing by default.
     pub policy: Policy,
     /// ACLs are not checked for clients of this gateway (`skipACL`). Default false.
@@ -83,6 +88,8 @@ impl Default for GatewayOptions {
             limits: Limits::default(),
             standalone: false,
             outstanding_bytes: 64 * 1024 * 1024,
+            about: About::default(),
+            read_only_mode: false,
             policy: Policy::NONE,
             skip_acl: false,
             // Without settings there is nothing to refuse.

@@ -2,21 +2,12 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
 use crate::GatewayOptions;
-
-/// What a gateway knows of the components behind it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Facts {
-    /// `standalone`, `leader`, `follower`; empty until known.
-    pub mode: String,
-    /// Znodes in the linked replica.
-    pub znode_count: u64,
-}
 
 /// Counters of a gateway.
 #[derive(Debug)]
@@ -31,6 +22,16 @@ pub struct Stats {
     serving: AtomicBool,
     /// Bytes of large requests in process.
     pub(crate) large_request_bytes: AtomicUsize,
+    began: Instant,
+    trace_mask: AtomicI64,
+    /// Connections that were let go before they had a session.
+    pub(crate) rejected: AtomicU64,
+    /// Large requests that were one too many.
+    pub(crate) large_requests_rejected: AtomicU64,
+    /// Requests that had waited too long.
+    pub(crate) throttled_ops: AtomicU64,
+    /// TLS handshakes under way.
+    pub(crate) handshakes: AtomicUsize,
 }
 
 /// Why a connection is not let in.
@@ -44,6 +45,9 @@ pub enum TooManyConnections {
     OfAll(usize),
 }
 
+/// ZooKeeper's default trace mask.
+const TRACE_MASK: i64 = 306;
+
 impl Default for Stats {
     fn default() -> Self {
         Self {
@@ -56,6 +60,12 @@ impl Default for Stats {
             by_address: Mutex::default(),
             serving: AtomicBool::new(false),
             large_request_bytes: AtomicUsize::new(0),
+            began: Instant::now(),
+            trace_mask: AtomicI64::new(TRACE_MASK),
+            rejected: AtomicU64::new(0),
+            large_requests_rejected: AtomicU64::new(0),
+            throttled_ops: AtomicU64::new(0),
+            handshakes: AtomicUsize::new(0),
         }
     }
 }
@@ -91,16 +101,48 @@ impl Stats {
         self.sent(1);
     }
 
-    /// `min/avg/max` of the latency of writes in ms, as `srvr` prints it.
-    pub fn latency(&self) -> String {
+    /// Least, average and greatest latency of writes in ms; the average as Java prints it.
+    pub fn latency_ms(&self) -> (u64, String, u64) {
         let answered = self.answered.load(Ordering::Relaxed);
         if answered == 0 {
-            return "0/0.0/0".into();
+            return (0, "0.0".into(), 0);
         }
         let average = self.latency_us.load(Ordering::Relaxed) as f64 / answered as f64 / 1000.0;
-        let min = self.latency_us_min.load(Ordering::Relaxed) / 1000;
-        let max = self.latency_us_max.load(Ordering::Relaxed) / 1000;
-        format!("{min}/{:?}/{max}", (average * 10_000.0).round() / 10_000.0)
+        let least = self.latency_us_min.load(Ordering::Relaxed) / 1000;
+        let most = self.latency_us_max.load(Ordering::Relaxed) / 1000;
+        (least, format!("{:?}", (average * 10_000.0).round() / 10_000.0), most)
+    }
+
+    /// `min/avg/max` of the latency of writes in ms, as `srvr` prints it.
+    pub fn latency(&self) -> String {
+        let (least, average, most) = self.latency_ms();
+        format!("{least}/{average}/{most}")
+    }
+
+    /// Counts from nothing again (`srst`); what is a state, not a count, stays.
+    pub(crate) fn reset(&self) {
+        for counter in [&self.received, &self.sent, &self.answered, &self.latency_us, &self.latency_us_max] {
+            counter.store(0, Ordering::Relaxed);
+        }
+        for counter in [&self.rejected, &self.large_requests_rejected, &self.throttled_ops] {
+            counter.store(0, Ordering::Relaxed);
+        }
+        self.latency_us_min.store(u64::MAX, Ordering::Relaxed);
+    }
+
+    /// When the gateway began.
+    pub(crate) fn began(&self) -> Instant {
+        self.began
+    }
+
+    /// `gtmk`: nothing here depends on it.
+    pub(crate) fn trace_mask(&self) -> i64 {
+        self.trace_mask.load(Ordering::Relaxed)
+    }
+
+    /// `stmk`.
+    pub(crate) fn set_trace_mask(&self, mask: i64) {
+        self.trace_mask.store(mask, Ordering::Relaxed);
     }
 
     /// There is a replica to read from and a tracker that vouches for sessions.

@@ -150,6 +150,11 @@ impl SessionThrottle {
         Self { began: Instant::now(), throttles, bucket }
     }
 
+    /// The chance that a wish is refused whatever the bucket holds.
+    pub fn chance(&self) -> f64 {
+        self.bucket.lock().chance
+    }
+
     /// See [`Throttle::admit`].
     pub fn admit(&self, wish: Wish, now: Instant) -> bool {
         let elapsed = now.saturating_duration_since(self.began).as_millis();

@@ -13,6 +13,7 @@ use tokio::sync::Notify;
 use super::api::WatchStream;
 use super::identities::Identities;
 use super::limits::HeldBack;
+use super::words::Noted;
 
 /// Bytes that may wait to be sent before no more of the connection's requests are taken.
 pub const OUTPUT_SOFT_MAX: usize = 2 * 1024 * 1024;
@@ -116,6 +117,8 @@ pub struct Conn {
     pub received: u64,
     /// Counters for `stat`.
     pub sent: u64,
+    /// What `cons` tells.
+    pub noted: Noted,
 }
 
 impl Conn {
@@ -154,6 +157,7 @@ impl Conn {
     }
 
     /// Nothing that was asked is unanswered.
+            noted: Noted::new(now),
     pub fn is_idle(&self) -> bool {
         self.writes == 0 && self.reads == 0 && !self.exclusive
     }

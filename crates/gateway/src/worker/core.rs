@@ -24,8 +24,9 @@ use super::slab::Slab;
 use super::watchers::Watchers;
 use crate::Shared;
 use crate::api::{ApiReply, ApiSession};
+use crate::facts::Facts;
 use crate::options::GatewayOptions;
-use crate::stats::{Facts, Stats};
+use crate::stats::Stats;
 use crate::throttle::SessionThrottle;
 
 /// Reports without an answer after which a gateway says that it does not serve.

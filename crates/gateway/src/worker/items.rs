@@ -73,10 +73,14 @@ impl Core {
         self.note_zxid(Some(Zxid(zxid)));
         let Some((target, since)) = self.outstanding.pop_front() else { return };
         self.large.end();
-        self.stats.answered(self.now.saturating_duration_since(since));
+        let latency = self.now.saturating_duration_since(since);
+        self.stats.answered(latency);
         match target {
             Target::Conn(token) => {
-                self.with_conn(token, |core, conn| core.write_answered(conn, frame));
+                self.with_conn(token, |core, conn| {
+                    conn.noted.answered(latency);
+                    core.write_answered(conn, frame);
+                });
             }
             Target::Api(reply) => {
                 let _ = reply.send(ApiReply::from_frame(&Bytes::copy_from_slice(frame)));

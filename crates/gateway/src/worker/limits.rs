@@ -68,6 +68,7 @@ impl Core {
         };
         let admitted = self.throttle.admit(wish, self.now);
         if !admitted {
+            self.stats.rejected.fetch_add(1, Ordering::Relaxed);
             info!(?wish, "letting a client go: sessions are asked for too fast");
         }
         admitted
@@ -100,6 +101,7 @@ impl Core {
         }
         conn.held_back = left(held, len);
         if throttled {
+            self.stats.throttled_ops.fetch_add(1, Ordering::Relaxed);
             self.answer(conn, xid, Err(ErrorCode::ThrottledOp));
         }
         throttled.then_some(Taken::Yes)
@@ -128,7 +130,9 @@ impl Core {
         let len = frame::whole_len(input, self.options.jute_max_buffer).ok().flatten().unwrap_or(0);
         let len = len.saturating_sub(frame::PREFIX_LEN);
         let in_process = self.stats.large_request_bytes.load(Ordering::Relaxed);
-        len > threshold && in_process + len > limits.large_request_max_bytes
+        let refused = len > threshold && in_process + len > limits.large_request_max_bytes;
+        self.stats.large_requests_rejected.fetch_add(refused.into(), Ordering::Relaxed);
+        refused
     }
 
     /// The last command proposed is a request of this length: while it is in process it counts among the large ones.

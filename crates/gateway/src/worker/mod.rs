@@ -22,6 +22,7 @@ mod tasks;
 #[cfg(test)]
 mod tests;
 mod watchers;
+mod words;
 
 use std::cell::RefCell;
 use std::net::SocketAddr;
@@ -36,6 +37,7 @@ use tracing::{info, warn};
 
 pub use conn::Peer;
 pub use core::Core;
+pub use words::{Asked, Part, QUESTIONS_MAX};
 
 /// For the fuzzer.
 #[cfg(fuzzing)]
@@ -60,6 +62,10 @@ pub struct Intake {
     pub sockets: mpsc::Receiver<(std::net::TcpStream, SocketAddr)>,
     /// Calls of the gRPC API.
     pub calls: mpsc::Receiver<ApiCall>,
+    /// Questions of workers, for four-letter words.
+    pub questions: mpsc::Receiver<Asked>,
+    /// All workers, to be asked.
+    pub workers: Vec<mpsc::Sender<Asked>>,
     /// Turns true when the gateway stops.
     pub stopping: watch::Receiver<bool>,
 }
@@ -70,6 +76,7 @@ pub struct Worker {
     core: Rc<RefCell<Core>>,
     sockets: Rc<RefCell<Sockets>>,
     shared: Arc<Shared>,
+    workers: Rc<[mpsc::Sender<Asked>]>,
 }
 
 /// Runs a worker on the calling thread until the gateway stops.
@@ -90,6 +97,7 @@ async fn serve(shared: &Arc<Shared>, intake: &mut Intake) {
         core: Rc::new(RefCell::new(Core::new(shared, proposer.clone(), Instant::now()))),
         sockets: Rc::default(),
         shared: Arc::clone(shared),
+        workers: intake.workers.clone().into(),
     };
     let mut tasks = JoinSet::new();
     tasks.spawn_local(proposer.run(shared.ensemble.clone()));
@@ -104,6 +112,9 @@ async fn serve(shared: &Arc<Shared>, intake: &mut Intake) {
     loop {
         tokio::select! {
             Some((stream, addr)) = intake.sockets.recv() => worker.accept(stream, addr, &mut tasks),
+            Some(asked) = intake.questions.recv() => {
+                tasks.spawn_local(worker.clone().answer_question(asked));
+            }
             Some(call) = intake.calls.recv() => {
                 worker.with_core(|core| core.call(call));
             }

@@ -15,6 +15,9 @@ use super::core::{Core, PendingSync, SyncTarget, Target};
 use super::reads::Asked;
 use super::sessions::EstablishTarget;
 
+/// The word and the mask behind it.
+const STMK_LEN: usize = 12;
+
 /// What became of a request.
 pub enum Taken {
     /// It is on its way, or answered.
@@ -45,10 +48,9 @@ impl Core {
                 return input.len();
             }
             if conn.phase == Phase::Fresh
-                && let Some(word) = rest.first_chunk::<4>()
-                && self.four_letter_word(conn, word)
+                && let Some(taken) = self.four_letter_word(conn, rest)
             {
-                return input.len();
+                return if matches!(taken, Taken::Yes) { input.len() } else { used };
             }
             let len = match frame::peek(rest, self.options.jute_max_buffer) {
                 _ if self.is_too_large(conn, rest) => {
@@ -80,28 +82,27 @@ impl Core {
         Taken::Yes
     }
 
-    fn four_letter_word(&mut self, conn: &mut Conn, first: &[u8; 4]) -> bool {
+    /// Takes a word, if the connection begins with one.
+    fn four_letter_word(&mut self, conn: &mut Conn, input: &[u8]) -> Option<Taken> {
+        let first = input.first_chunk::<4>()?;
         if *first == four_letter::TELNET_CLOSE {
             conn.kill();
-            return true;
+            return Some(Taken::Yes);
         }
-        let Some(word) = four_letter::recognise(first) else { return false };
-        if matches!(word, FourLetterWord::Srvr | FourLetterWord::Stat) {
+        let word = four_letter::recognise(first)?;
+        if word == FourLetterWord::Stmk && input.len() < STMK_LEN {
+            return Some(Taken::Wait);
+        }
+        self.stats.received(1);
+        if crate::four_letter::asks_others(word) {
             conn.phase = Phase::Closing;
             self.words.push((conn.token, word));
             self.signals.words.notify_one();
         } else {
-            self.answer_word(conn, word);
+            let text = crate::four_letter::answer_at_once(self, word, &input[4..]);
+            self.say(conn, &text);
         }
-        true
-    }
-
-    /// Writes the answer to a word; the connection ends behind it.
-    pub fn answer_word(&mut self, conn: &mut Conn, word: FourLetterWord) {
-        let text = crate::four_letter::answer(self, word);
-        conn.output.extend_from_slice(text.as_bytes());
-        conn.drain();
-        self.mark_dirty(conn);
+        Some(Taken::Yes)
     }
 
     /// The first frame asks for a session.
@@ -161,6 +162,7 @@ impl Core {
         };
         if matches!(taken, Taken::Yes) {
             conn.received += 1;
+            conn.noted.asked(op, header.xid);
             self.stats.received(1);
         }
         taken

@@ -155,6 +155,7 @@ impl Worker {
 fn flush_one(core: &mut super::Core, token: ConnToken, socket: &TcpStream) {
     core.with_conn(token, |core, conn| {
         conn.dirty = false;
+        conn.noted.responded(core.now);
         if !write_out(conn, socket) {
             conn.kill();
         }

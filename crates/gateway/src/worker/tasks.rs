@@ -23,9 +23,6 @@ const ATTEMPTS_MAX: usize = 2048;
 /// How long a barrier is looked for before the look starts over.
 const BARRIER_DEADLINE: Duration = Duration::from_secs(10);
 
-/// How long the answer to a four-letter word waits for the other components.
-const FACTS_DEADLINE: Duration = Duration::from_millis(300);
-
 /// Keeps a link to a replica; ends only when the worker must start anew.
 pub fn link_task(worker: &Worker) -> Pin<Box<dyn Future<Output = ()>>> {
     Box::pin(worker.clone().link())
@@ -192,22 +189,6 @@ impl Worker {
                 () = tokio::time::sleep(pause) => {}
                 () = signals.touch.notified() => {}
             }
-        }
-    }
-
-    /// Answers words that tell of the other components, as of now if they answer soon.
-    pub async fn answer_words(self) {
-        let signals = self.with_core(|core| std::rc::Rc::clone(&core.signals));
-        loop {
-            signals.words.notified().await;
-            let words = self.with_core(|core| std::mem::take(&mut core.words));
-            let _ = tokio::time::timeout(FACTS_DEADLINE, self.shared.refresh_facts()).await;
-            self.with_core(|core| {
-                for (token, word) in words {
-                    core.with_conn(token, |core, conn| core.answer_word(conn, word));
-                }
-            });
-            self.flush();
         }
     }
 

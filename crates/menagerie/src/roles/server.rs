@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use menagerie_gateway::{About, Quorum};
 use menagerie_proto::consensus::Member;
 use menagerie_types::NodeId;
 use menagerie_types::command::Policy;
@@ -29,6 +30,7 @@ pub async fn run(args: &ServerArgs, recorder: PrometheusHandle) -> Result<()> {
         options.client_addr = resolve(&address.place, &address.text)?;
     }
     options.standalone = !config.is_ensemble();
+    options.about = about(&config)?;
     options.policy = options.policy.with_if(Policy::ENSEMBLE, config.is_ensemble());
     let timeouts = (config.min_session_timeout_ms, config.max_session_timeout_ms);
     let id = NodeId(config.my_id);
@@ -58,6 +60,30 @@ fn introduce(config: &ZooConfig, path: &Path) {
     if config.is_ensemble() {
         info!("members talk gRPC on the first port of server.N; the second, the election port, is not used");
     }
+}
+
+/// What `conf` shows: ZooKeeper gives a server alone the id 0.
+fn about(config: &ZooConfig) -> Result<About> {
+    let absolute = |dir: &Path| std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned());
+    let limit = |key| Ok::<u32, Error>(config.settings.number(key, 0..=u32::MAX)?.unwrap_or(0));
+    let quorum = match config.me().filter(|_| config.is_ensemble()) {
+        None => None,
+        Some(me) => Some(Quorum {
+            init_limit: limit("initLimit")?,
+            sync_limit: limit("syncLimit")?,
+            election_port: me.election_port,
+            quorum_port: me.quorum_port,
+            votes: me.votes,
+        }),
+    };
+    Ok(About {
+        server_id: if quorum.is_some() { config.my_id } else { 0 },
+        tick_time_ms: config.tick_time_ms,
+        session_timeouts_ms: (config.min_session_timeout_ms, config.max_session_timeout_ms),
+        data_dir: absolute(&config.data_dir),
+        log_dir: absolute(&config.data_log_dir),
+        quorum,
+    })
 }
 
 fn members(config: &ZooConfig) -> Vec<Member> {

@@ -1,5 +1,6 @@
 //! `menagerie standalone`: everything in one process, one voter.
 
+use menagerie_gateway::About;
 use menagerie_proto::consensus::Member;
 use menagerie_types::NodeId;
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -24,6 +25,14 @@ pub async fn run(args: &StandaloneArgs, recorder: PrometheusHandle) -> Result<()
     let mut options = gateway::options(&settings, &args.clients)?;
     (options.client_addr, options.standalone) = (args.client_addr, true);
     let timeouts = session_timeouts(&settings, args.tick_time)?;
+    let dir = std::path::absolute(&args.data_dir).unwrap_or_else(|_| args.data_dir.clone());
+    options.about = About {
+        tick_time_ms: args.tick_time,
+        session_timeouts_ms: timeouts,
+        data_dir: dir.clone(),
+        log_dir: dir,
+        ..About::default()
+    };
     let tracker = session_tracker::options(ID, args.tick_time, timeouts, &settings)?;
     let grpc = bind(args.grpc_addr, "gRPC clients")?;
     let admin = bind(args.admin_addr, "the admin server")?;
