@@ -1,8 +1,10 @@
 //! Requests by which a client shows who it is, and what happens to clients that do not.
 
+use std::borrow::Cow;
+
 use menagerie_auth::{AuthFailed, SaslExchange, SaslServer, SaslStep};
 use menagerie_jute::{
-    AuthPacket, ClientInfo, GetSaslRequest, Reader, SetSaslResponse, WhoAmIResponse, begin_reply, end_reply,
+    ClientInfo, GetSaslRequest, JuteError, Reader, SetSaslResponse, WhoAmIResponse, begin_reply, end_reply,
 };
 use menagerie_types::{ErrorCode, OpCode, Zxid};
 use tracing::{debug, info};
@@ -31,11 +33,11 @@ impl Core {
         if !conn.is_idle() {
             return Taken::Wait;
         }
-        let Ok(packet) = AuthPacket::decode(&mut Reader::new(body)) else {
+        let Ok((scheme, credentials)) = decode(body) else {
             conn.kill();
             return Taken::Yes;
         };
-        match self.authenticate(conn, &packet) {
+        match self.authenticate(conn, &scheme, credentials) {
             Ok(()) => self.answer_as_of(conn, xid, NO_ZXID, Ok(())),
             Err(AuthFailed::WrongEnsemble) => conn.drain(),
             Err(error) => {
@@ -46,11 +48,16 @@ impl Core {
         Taken::Yes
     }
 
-    fn authenticate(&self, conn: &mut Conn, packet: &AuthPacket<'_>) -> Result<(), AuthFailed> {
+    fn authenticate(
+        &self,
+        conn: &mut Conn,
+        scheme: &str,
+        credentials: Option<&[u8]>,
+    ) -> Result<(), AuthFailed> {
         let Peer::Socket(address) = conn.peer else { return Ok(()) };
         let registry = &self.options.registry;
         let peer = menagerie_auth::Peer { address, certificate: conn.identities.certificate() };
-        let new = registry.authenticate(packet.scheme.unwrap_or_default(), packet.auth, &peer)?;
+        let new = registry.authenticate(scheme, credentials, &peer)?;
         let too_many = |error: menagerie_auth::TooManyIdentities| AuthFailed::Refused {
             scheme: "auth",
             reason: error.to_string(),
@@ -126,4 +133,12 @@ impl Core {
         self.answered(conn);
         Taken::Yes
     }
+}
+
+/// Scheme and credentials of an auth packet. No scheme, and one that is no text, are ones that nobody knows.
+fn decode(body: &[u8]) -> Result<(Cow<'_, str>, Option<&[u8]>), JuteError> {
+    let mut reader = Reader::new(body);
+    reader.i32()?;
+    let scheme = reader.buffer()?.unwrap_or_default();
+    Ok((String::from_utf8_lossy(scheme), reader.buffer()?))
 }

@@ -22,7 +22,7 @@ pub const OUTPUT_HARD_MAX: usize = 64 * 1024 * 1024;
 /// Writes of one connection that may wait for their results.
 pub const WRITES_MAX: u32 = 4096;
 
-/// Reads of one connection that may be queued at the replica: their answers may be large.
+/// Reads of one connection that may wait at the replica: their answers may be large.
 pub const READS_MAX: u32 = 64;
 
 /// Names a connection of one worker for good: a slot, and how often it was used.
@@ -85,8 +85,12 @@ pub struct Conn {
     pub output: BytesMut,
     /// Writes proposed whose results have not come.
     pub writes: u32,
-    /// Reads queued at the replica.
+    /// The number of its last write.
+    pub last_write: u64,
+    /// Reads queued at the replica, which later writes must not overtake.
     pub reads: u32,
+    /// Reads that have their place at the replica, between the session's writes.
+    pub placed: u32,
     /// A sync (or another request that nothing may pass) is under way.
     pub exclusive: bool,
     /// Where it watches anything; what, the worker's table knows.
@@ -137,7 +141,9 @@ impl Conn {
             input: BytesMut::new(),
             output: BytesMut::new(),
             writes: 0,
+            last_write: 0,
             reads: 0,
+            placed: 0,
             exclusive: false,
             watches: HashSet::new(),
             draining: false,
@@ -159,7 +165,7 @@ impl Conn {
     /// Nothing that was asked is unanswered.
             noted: Noted::new(now),
     pub fn is_idle(&self) -> bool {
-        self.writes == 0 && self.reads == 0 && !self.exclusive
+        self.writes == 0 && self.reads == 0 && self.placed == 0 && !self.exclusive
     }
 
     /// Drops the connection without another word.

@@ -201,9 +201,7 @@ impl Core {
         for (path, kinds) in self.unwatched.drain(..) {
             link.unwatch(&path, kinds.without(self.watchers.needed(&path)));
         }
-        for (token, read) in self.pending_reads.iter() {
-            super::reads::ask_again(&mut *link, token, &read.command());
-        }
+        self.ask_again(&mut *link);
         for sync in &self.syncs {
             if let Some(index) = sync.index {
                 link.await_applied(index);
@@ -226,12 +224,19 @@ impl Core {
         self.link = None;
     }
 
-    /// Proposes a command; its result goes to `target`.
-    pub fn propose(&mut self, command: &Command<'_>, target: Target) {
-        self.proposer.push(command);
+    /// Proposes a command; its result goes to `target`. Returns its number.
+    pub fn propose(&mut self, command: &Command<'_>, target: Target) -> u64 {
+        let seq = self.proposer.push(command);
         self.large.begin();
         self.outstanding.push_back((target, self.now));
         self.proposer.wake();
+        seq
+    }
+
+    /// Proposes a command whose result `conn` gets, in its place.
+    pub fn propose_for(&mut self, conn: &mut Conn, command: &Command<'_>) {
+        conn.writes += 1;
+        conn.last_write = self.propose(command, Target::Conn(conn.token));
     }
 
     /// Notes that `conn` has something to send.

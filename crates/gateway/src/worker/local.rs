@@ -1,8 +1,6 @@
 //! Requests that the worker answers itself: pings, questions about watches and identities, what nobody knows.
 
-use menagerie_jute::{
-    JuteError, PathRequest, Reader, RequestHeader, WatchTypeRequest, begin_reply, end_reply, write, xid,
-};
+use menagerie_jute::{Reader, RequestHeader, begin_reply, end_reply, repaired, write, xid};
 use menagerie_types::{ErrorCode, LogIndex, OpCode, WatchKind, WatchKinds, Zxid};
 use tracing::debug;
 
@@ -30,14 +28,20 @@ impl Core {
         if !conn.is_idle() {
             return Taken::Wait;
         }
-        let request = WatchTypeRequest::decode(&mut Reader::new(body)).ok();
-        let asked = request.and_then(|request| Some((request.path, kinds_of_type(request.watch_type)?)));
+        let repaired = repaired(op, body);
+        let mut reader = Reader::new(repaired.as_deref().unwrap_or(body));
+        let request = reader.string().and_then(|path| Ok((path, reader.i32()?))).ok();
+        let asked = request.and_then(|(path, watch_type)| Some((path, kinds_of_type(watch_type)?)));
         let result = match asked {
             None => Err(ErrorCode::MarshallingError),
-            Some((path, kinds)) if self.watchers.kinds(conn.token, path).intersect(kinds).is_empty() => {
+            // Nobody watches what has no path.
+            Some((None, _)) => Err(ErrorCode::NoWatcher),
+            Some((Some(path), kinds))
+                if self.watchers.kinds(conn.token, path).intersect(kinds).is_empty() =>
+            {
                 Err(ErrorCode::NoWatcher)
             }
-            Some((path, kinds)) => {
+            Some((Some(path), kinds)) => {
                 if op == OpCode::RemoveWatches {
                     let (_, unneeded) = self.watchers.remove(conn, path, kinds);
                     self.unwatch(path.into(), unneeded);
@@ -64,17 +68,17 @@ impl Core {
         if !conn.is_idle() {
             return Taken::Wait;
         }
-        let path = match PathRequest::decode(&mut Reader::new(body)) {
-            Ok(request) => Some(request.path.into()),
-            // The path is only echoed.
-            Err(JuteError::NullPath) => None,
-            Err(_) => {
-                self.answer(conn, xid, Err(ErrorCode::MarshallingError));
-                return Taken::Yes;
-            }
+        let repaired = repaired(OpCode::Sync, body);
+        // The path is only echoed, null as well.
+        let Ok(path) = Reader::new(repaired.as_deref().unwrap_or(body)).string() else {
+            self.answer(conn, xid, Err(ErrorCode::MarshallingError));
+            return Taken::Yes;
         };
         conn.exclusive = true;
-        self.syncs.push(PendingSync { target: SyncTarget::Conn(conn.token, xid, path), index: None });
+        self.syncs.push(PendingSync {
+            target: SyncTarget::Conn(conn.token, xid, path.map(Box::from)),
+            index: None,
+        });
         self.signals.sync.notify_one();
         Taken::Yes
     }

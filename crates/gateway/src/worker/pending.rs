@@ -1,4 +1,4 @@
-//! Reads that the replica has queued.
+//! Reads that wait at the replica.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use menagerie_types::{OpCode, SessionId};
 
 use super::core::Target;
 
-/// A read that the replica has queued, kept so that it can be asked again over another link.
+/// A read that the replica has not answered, kept so that it can be asked again over another link.
 #[derive(Debug)]
 pub struct PendingRead {
     pub target: Target,
@@ -17,6 +17,10 @@ pub struct PendingRead {
     pub xid: i32,
     pub auth: Bytes,
     pub body: Box<[u8]>,
+    /// The write of its session that it comes after, unless that was answered before.
+    pub after: Option<u64>,
+    /// It has its place there: the session's writes go on.
+    pub placed: bool,
 }
 
 impl PendingRead {
@@ -26,7 +30,7 @@ impl PendingRead {
     }
 }
 
-/// Queued reads by their tokens, which rise: their order is that in which they were asked.
+/// Such reads by their tokens, which rise: their order is that in which they were asked.
 #[derive(Debug, Default)]
 pub struct PendingReads {
     by_token: BTreeMap<u64, PendingRead>,
@@ -51,8 +55,14 @@ impl PendingReads {
     }
 
     /// All of them, in the order in which they were asked.
-    pub fn iter(&self) -> impl Iterator<Item = (u64, &PendingRead)> {
-        self.by_token.iter().map(|(token, read)| (*token, read))
+    pub fn take_all(&mut self) -> impl Iterator<Item = (u64, PendingRead)> + use<> {
+        std::mem::take(&mut self.by_token).into_iter()
+    }
+
+    /// The oldest.
+    #[cfg(test)]
+    pub fn first_token(&self) -> Option<u64> {
+        self.by_token.keys().next().copied()
     }
 
     /// How many there are.

@@ -2,7 +2,7 @@
 
 use bytes::{Bytes, BytesMut};
 use menagerie_jute::{AddWatchRequest, PathWatchRequest, Reader, SetWatches, SetWatches2};
-use menagerie_proto::tree_store::{LinkItem, ReadOutcome, StoreLink, WatchSet};
+use menagerie_proto::tree_store::{LinkItem, ReadOutcome, ReadPlacement, StoreLink, WatchSet};
 use menagerie_types::command::Command;
 use menagerie_types::{OpCode, Zxid};
 use tokio::sync::oneshot;
@@ -17,14 +17,14 @@ use crate::api::ApiReply;
 pub enum Asked {
     /// Answered or queued.
     Taken,
-    /// There is no link now; ask again when there is.
-    NoLink,
+    /// There is no link, or the read must wait for the writes before it.
+    NotNow,
 }
 
 impl Core {
     /// Asks for `conn`. A watch that the read sets belongs to the connection from the reply on.
     pub fn read_for(&mut self, conn: &mut Conn, op: OpCode, xid: i32, body: &[u8]) -> Asked {
-        let Some(link) = &mut self.link else { return Asked::NoLink };
+        let Some(link) = &mut self.link else { return Asked::NotNow };
         let read = Command { op, session: conn.session, xid, auth: conn.identities.encoded(), body };
         let before = conn.output.len();
         let token = self.pending_reads.next_token();
@@ -39,14 +39,48 @@ impl Core {
             }
             ReadOutcome::Queued => {
                 conn.reads += 1;
-                watched_paths(op, body, |path| self.watchers.ask(path));
-                let (target, auth) = (Target::Conn(conn.token), conn.identities.encoded().clone());
-                let (session, body) = (conn.session, body.into());
-                self.queue_read(token, PendingRead { target, op, session, xid, auth, body });
+                self.queue_read_of(conn, token, read.xid, (op, body), None);
                 Asked::Taken
             }
-            ReadOutcome::Closed => Asked::NoLink,
+            ReadOutcome::Closed => Asked::NotNow,
         }
+    }
+
+    /// Asks for `conn`, which has writes under way, for a place behind the last of them.
+    pub fn read_in_place(&mut self, conn: &mut Conn, op: OpCode, xid: i32, body: &[u8]) -> Asked {
+        let Some(link) = &mut self.link else { return Asked::NotNow };
+        let read = Command { op, session: conn.session, xid, auth: conn.identities.encoded(), body };
+        let token = self.pending_reads.next_token();
+        let placed = match link.read_after(conn.last_write, token, &read) {
+            ReadPlacement::Placed => true,
+            ReadPlacement::Queued => false,
+            ReadPlacement::Refused | ReadPlacement::Closed => return Asked::NotNow,
+        };
+        *(if placed { &mut conn.placed } else { &mut conn.reads }) += 1;
+        self.queue_read_of(conn, token, xid, (op, body), Some((conn.last_write, placed)));
+        Asked::Taken
+    }
+
+    fn queue_read_of(
+        &mut self,
+        conn: &Conn,
+        token: u64,
+        xid: i32,
+        (op, body): (OpCode, &[u8]),
+        place: Option<(u64, bool)>,
+    ) {
+        watched_paths(op, body, |path| self.watchers.ask(path));
+        let read = PendingRead {
+            target: Target::Conn(conn.token),
+            op,
+            session: conn.session,
+            xid,
+            auth: conn.identities.encoded().clone(),
+            body: body.into(),
+            after: place.map(|(seq, _)| seq),
+            placed: place.is_some_and(|(_, placed)| placed),
+        };
+        self.queue_read(token, read);
     }
 
     /// Asks for a call of the gRPC API; without a link the read waits for the next one.
@@ -66,6 +100,8 @@ impl Core {
             xid: read.xid,
             auth: Bytes::copy_from_slice(read.auth),
             body: read.body.into(),
+            after: None,
+            placed: false,
         };
         self.queue_read(token, pending);
     }
@@ -84,7 +120,7 @@ impl Core {
             Target::Conn(token) => {
                 let mut unclaimed = Some(watches);
                 self.with_conn(token, |core, conn| {
-                    conn.reads -= 1;
+                    *(if read.placed { &mut conn.placed } else { &mut conn.reads }) -= 1;
                     conn.sent += 1;
                     core.stats.sent(1);
                     conn.output.extend_from_slice(frames);
@@ -99,6 +135,56 @@ impl Core {
             }
             Target::Reconfig(..) | Target::Nobody => {}
         }
+    }
+
+    /// Asks again, over a new link and before anything is taken from its queue, what the old one has not answered.
+    pub fn ask_again(&mut self, link: &mut dyn StoreLink) {
+        for (token, mut read) in self.pending_reads.take_all() {
+            match self.ask_one_again(link, token, &read) {
+                Some(placed) => {
+                    if let Target::Conn(conn) = read.target
+                        && let Some(conn) = self.conns.get_mut(conn)
+                    {
+                        *(if read.placed { &mut conn.placed } else { &mut conn.reads }) -= 1;
+                        *(if placed { &mut conn.placed } else { &mut conn.reads }) += 1;
+                    }
+                    read.placed = placed;
+                    self.pending_reads.insert(token, read);
+                }
+                None => self.settle(read.op, &read.body, WatchSet::new()),
+            }
+        }
+    }
+
+    /// Whether it has a place now; `None` if it cannot be asked again: then its client must connect again.
+    fn ask_one_again(&mut self, link: &mut dyn StoreLink, token: u64, read: &PendingRead) -> Option<bool> {
+        if let Target::Conn(conn) = read.target {
+            let conn = self.conns.get_mut(conn)?;
+            if read.placed && read.after != Some(conn.last_write) {
+                // The other replica may have applied the writes behind it by now.
+                conn.kill();
+                return None;
+            }
+        }
+        let acked = self.proposer.acked_seq();
+        if let Some(seq) = read.after.filter(|seq| *seq > acked) {
+            return match link.read_after(seq, token, &read.command()) {
+                ReadPlacement::Placed => Some(true),
+                ReadPlacement::Queued | ReadPlacement::Closed => Some(false),
+                ReadPlacement::Refused => {
+                    if let Target::Conn(conn) = read.target {
+                        self.conns.get_mut(conn)?.kill();
+                    }
+                    None
+                }
+            };
+        }
+        let mut out = BytesMut::new();
+        if let ReadOutcome::Answered(watches) = link.read(token, &read.command(), &mut out) {
+            // An answer at once takes its place among the queued ones.
+            link.queue().push(LinkItem::ReadReply { token, frames: out.freeze(), watches });
+        }
+        Some(false)
     }
 
     fn register(&mut self, conn: &mut Conn, watches: WatchSet) {
@@ -146,15 +232,6 @@ fn watched_paths(op: OpCode, body: &[u8], mut each: impl FnMut(&str)) {
             lists.into_iter().flatten().flatten().for_each(each);
         }
         _ => {}
-    }
-}
-
-/// Asks over a new link, before anything is taken from its queue.
-pub fn ask_again(link: &mut dyn StoreLink, token: u64, read: &Command<'_>) {
-    let mut out = BytesMut::new();
-    if let ReadOutcome::Answered(watches) = link.read(token, read, &mut out) {
-        // An answer at once takes its place among the queued ones.
-        link.queue().push(LinkItem::ReadReply { token, frames: out.freeze(), watches });
     }
 }
 

@@ -83,9 +83,7 @@ impl Core {
                     let body = PublishConfig { membership_index, text }.encode();
                     let auth = conn.identities.encoded().clone();
                     let (op, session) = (OpCode::FinishReconfig, conn.session);
-                    conn.writes += 1;
-                    let command = Command { op, session, xid, auth: &auth, body: &body };
-                    core.propose(&command, Target::Conn(token));
+                    core.propose_for(conn, &Command { op, session, xid, auth: &auth, body: &body });
                 }
                 Err(error) => match error_code(&error) {
                     Some(code) => core.answer(conn, xid, Err(code)),

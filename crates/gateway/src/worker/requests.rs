@@ -11,7 +11,7 @@ use menagerie_types::command::Command;
 use tracing::{debug, info};
 
 use super::conn::{Conn, ConnToken, Connecting, OUTPUT_SOFT_MAX, Phase, READS_MAX, WRITES_MAX};
-use super::core::{Core, PendingSync, SyncTarget, Target};
+use super::core::{Core, PendingSync, SyncTarget};
 use super::reads::Asked;
 use super::sessions::EstablishTarget;
 
@@ -169,7 +169,7 @@ impl Core {
     }
 
     fn write(&mut self, conn: &mut Conn, op: OpCode, xid: i32, body: &[u8]) -> Taken {
-        // A write may not overtake a read: the read would show it.
+        // A write may not overtake a read: the read would show it. Unless the read has its place.
         if conn.reads > 0 || conn.exclusive {
             return Taken::Wait;
         }
@@ -180,12 +180,8 @@ impl Core {
             self.throttled.push(conn.token);
             return Taken::Wait;
         }
-        conn.writes += 1;
         let auth = conn.identities.encoded().clone();
-        self.propose(
-            &Command { op, session: conn.session, xid, auth: &auth, body },
-            Target::Conn(conn.token),
-        );
+        self.propose_for(conn, &Command { op, session: conn.session, xid, auth: &auth, body });
         self.note_large(RequestHeader::LEN + body.len());
         if op == OpCode::CloseSession {
             conn.phase = Phase::Closing;
@@ -194,14 +190,18 @@ impl Core {
     }
 
     fn read(&mut self, conn: &mut Conn, op: OpCode, xid: i32, body: &[u8]) -> Taken {
-        // A read sees the session's earlier writes, so it waits for them.
-        if conn.writes > 0 || conn.exclusive || conn.reads >= READS_MAX || conn.output.len() > OUTPUT_SOFT_MAX
-        {
+        if conn.exclusive || conn.reads + conn.placed >= READS_MAX || conn.output.len() > OUTPUT_SOFT_MAX {
             return Taken::Wait;
         }
-        match self.read_for(conn, op, xid, body) {
+        // A read sees the session's earlier writes, and none of the later ones.
+        let asked = if conn.writes > 0 || conn.placed > 0 {
+            self.read_in_place(conn, op, xid, body)
+        } else {
+            self.read_for(conn, op, xid, body)
+        };
+        match asked {
             Asked::Taken => Taken::Yes,
-            Asked::NoLink => Taken::Wait,
+            Asked::NotNow => Taken::Wait,
         }
     }
 }

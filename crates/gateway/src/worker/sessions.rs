@@ -119,6 +119,7 @@ impl Core {
     }
 
     fn finish(&mut self, target: EstablishTarget, established: Established) {
+        self.note_zxid(Some(established.zxid));
         // A connection here that held the session until now is closed first, as ZooKeeper does.
         self.kill_session(established.session);
         match target {

@@ -93,6 +93,10 @@ fn who_fails_to_authenticate_is_told_and_closed() {
         assert_eq!(only_reply(&mut bench), (-4, 0, AUTH_FAILED, Bytes::new()), "{scheme:?}");
         assert!(bench.conn().draining);
     }
+    let mut bench = Bench::new(true);
+    let no_text = |out: &mut BytesMut| out.extend_from_slice(b"\0\0\0\0\0\0\0\x01\xff\0\0\0\0");
+    bench.feed(&frame_of(OpCode::Auth, 5, no_text));
+    assert_eq!(only_reply(&mut bench), (5, 0, AUTH_FAILED, Bytes::new()));
     for op in [OpCode::Auth, OpCode::Sasl] {
         let mut bench = Bench::new(true);
         bench.feed(&frame_of(op, 1, |out| write::i32(out, 7)));

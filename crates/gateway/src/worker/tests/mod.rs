@@ -1,6 +1,7 @@
 //! The worker's state, driven without sockets: bytes and link items in, bytes out.
 
 mod auth;
+mod placed;
 mod sessions;
 mod watchers;
 mod watches;
@@ -18,7 +19,7 @@ use menagerie_proto::ServiceResult;
 use menagerie_proto::consensus::{Consensus, ConsensusStatus, Proposals, Tail};
 use menagerie_proto::session_tracker::Established;
 use menagerie_proto::tree_store::{
-    LinkItem, LinkQueue, ReadOutcome, SessionEvent, SessionInfo, StoreLink, WatchSet,
+    LinkItem, LinkQueue, ReadOutcome, ReadPlacement, SessionEvent, SessionInfo, StoreLink, WatchSet,
 };
 use menagerie_types::command::Command;
 use menagerie_types::{
@@ -74,6 +75,9 @@ struct Replica {
     asked: Mutex<Vec<(OpCode, i32)>>,
     unwatched: Mutex<Vec<(String, WatchKinds)>>,
     at_once: bool,
+    /// What becomes of reads that want a place, and those that got one: behind which command, and their xids.
+    placement: Option<ReadPlacement>,
+    placed: Mutex<Vec<(u64, i32)>>,
     queue: Arc<LinkQueue>,
 }
 
@@ -94,6 +98,13 @@ impl StoreLink for FakeLink {
         let request = PathWatchRequest::decode(&mut Reader::new(read.body)).expect("a path");
         let watches = if request.watch { vec![(WatchKind::Data, request.path.into())] } else { Vec::new() };
         ReadOutcome::Answered(watches)
+    }
+    fn read_after(&mut self, seq: u64, _: u64, read: &Command<'_>) -> ReadPlacement {
+        let placement = self.0.placement.unwrap_or(ReadPlacement::Refused);
+        if matches!(placement, ReadPlacement::Placed | ReadPlacement::Queued) {
+            self.0.placed.lock().push((seq, read.xid));
+        }
+        placement
     }
     fn unwatch(&mut self, path: &str, kinds: WatchKinds) {
         self.0.unwatched.lock().push((path.into(), kinds));
@@ -123,10 +134,14 @@ impl Bench {
     }
 
     fn with_options(at_once: bool, options: GatewayOptions) -> Self {
+        Self::with_replica(Replica { at_once, ..Replica::default() }, options)
+    }
+
+    fn with_replica(replica: Replica, options: GatewayOptions) -> Self {
         let ensemble = Ensemble::new(vec![(NodeId(1), Arc::new(Unasked) as Arc<dyn Consensus>)]);
         let shared = Shared::new(options, ensemble, Vec::new(), crate::Trackers::default());
         let mut core = Core::new(&shared, Proposer::new(ME), Instant::now());
-        let replica = Arc::new(Replica { at_once, ..Replica::default() });
+        let replica = Arc::new(replica);
         core.relink(Box::new(FakeLink(Arc::clone(&replica))));
         let conn = accept(&mut core);
         let mut bench = Self { core, replica, conn };
@@ -154,7 +169,8 @@ impl Bench {
         frame::end(&mut out, mark);
         self.feed(&out);
         let (target, _) = self.core.establishing.waiting.pop().expect("a session is asked for");
-        let established = Established { session, password: [1; 16], timeout_ms: 30_000, zxid: Zxid(1) };
+        let zxid = Zxid(self.core.zxid.0 + 1);
+        let established = Established { session, password: [1; 16], timeout_ms: 30_000, zxid };
         self.core.granted(target, true, Some(established));
         assert!(self.output().is_empty(), "not before the replica has reached the session");
         let info = SessionInfo { session, timeout_ms: 30_000, password: [1; 16], owner: ME };
@@ -208,7 +224,7 @@ impl Bench {
     }
 
     fn oldest_read(&self) -> u64 {
-        self.core.pending_reads.iter().next().expect("a read is under way").0
+        self.core.pending_reads.first_token().expect("a read is under way")
     }
 
     fn conn(&mut self) -> &mut Conn {

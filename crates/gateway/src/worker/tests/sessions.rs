@@ -120,12 +120,21 @@ fn a_session_of_the_api_is_kept_alive_only_while_the_tracker_vouches_for_it() {
         bench.core.call(ApiCall::Touch(session, reply));
         answer.try_recv().expect("an answer")
     };
-    assert_eq!(touch(0), Ok(Some((Zxid(0), 30_000))));
+    assert_eq!(touch(0), Ok(Some((Zxid(1), 30_000))));
     assert!(touch(11).is_err());
     bench.core.kill_session(session);
     let (reply, mut answer) = oneshot::channel();
     bench.core.call(ApiCall::Touch(session, reply));
     assert_eq!(answer.try_recv().expect("an answer"), Ok(None));
+}
+
+#[test]
+fn no_answer_is_older_than_the_session() {
+    let mut bench = Bench::new(true);
+    bench.request(OpCode::Ping, -2);
+    let mut expected = BytesMut::new();
+    reply(&mut expected, -2, 1, 0);
+    assert_eq!(bench.output(), expected);
 }
 
 #[test]

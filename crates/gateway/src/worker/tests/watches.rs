@@ -86,6 +86,18 @@ fn watches_are_asked_about_and_removed_by_their_type() {
 }
 
 #[test]
+fn nobody_watches_what_has_no_path() {
+    for (watch_type, err) in [(3, NO_WATCHER), (9, UNDECODABLE)] {
+        let mut bench = Bench::new(true);
+        bench.feed(&frame_of(OpCode::RemoveWatches, 1, |out| {
+            write::string(out, None);
+            write::i32(out, watch_type);
+        }));
+        assert_eq!(bench.replies(), [(1, err)]);
+    }
+}
+
+#[test]
 fn a_question_about_watches_stands_in_its_place() {
     let mut bench = Bench::new(false);
     bench.feed(&request(OpCode::GetData.code(), 1, true));
