@@ -33,7 +33,9 @@ pub struct LinkHello {
     pub zxid: Zxid,
     /// Results up to this number have been received; what follows is delivered again.
     pub acked_seq: u64,
-    /// Watches, registered as of `zxid`: what has changed since then fires.
+    /// Watches, registered as of `zxid`: what has happened since fires, in order, as over a link that stood all the
+    /// time. Where the replica does not remember all of it, one-shot watches fire if their znode has changed, and
+    /// [`LinkItem::Start`] says that persistent ones have lost events.
     pub watches: Vec<(WatchKind, String)>,
     /// Deliver the session table and all its changes (session trackers).
     pub follow_sessions: bool,
