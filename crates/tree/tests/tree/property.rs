@@ -9,7 +9,7 @@ use proptest::prelude::*;
 
 use crate::model::Event;
 use crate::pair::{POLICY, Pair, told};
-use crate::steps::steps;
+use crate::steps::{busy_steps, furniture, steps};
 use crate::world::*;
 
 /// The events of the history: a suffix of all, and the longest that may be asked for.
@@ -109,6 +109,15 @@ proptest! {
     }
 
     #[test]
+    fn any_history_under_quotas_ends_as_the_model_says(steps in prop::collection::vec(busy_steps(), 1..60)) {
+        let mut pair = Pair::new();
+        for step in furniture().iter().chain(&steps) {
+            pair.step(step);
+            pair.agree();
+        }
+    }
+
+    #[test]
     fn how_commands_are_cut_into_chunks_and_entries_makes_no_difference(
         steps in prop::collection::vec(steps(), 1..80),
         cuts in choices(16),
@@ -153,10 +162,16 @@ proptest! {
 
     #[test]
     fn checkpoints_taken_at_any_moment_hold_the_state_of_their_begin(
-        steps in prop::collection::vec(steps(), 1..120),
+        (is_busy, steps) in any::<bool>().prop_flat_map(|is_busy| {
+            let steps = if is_busy { busy_steps().boxed() } else { steps().boxed() };
+            (Just(is_busy), prop::collection::vec(steps, 1..120))
+        }),
         work in choices(120),
     ) {
         let (mut pair, mut store) = (Pair::new(), Store::default());
+        if is_busy {
+            furniture().iter().for_each(|step| pair.step(step));
+        }
         let mut last = None;
         for (step, choice) in steps.iter().zip(&work) {
             pair.step(step);

@@ -77,6 +77,41 @@ pub fn steps() -> impl Strategy<Value = Step> {
     ]
 }
 
+/// Steps that rarely fail for want of a session or a parent.
+pub fn busy_steps() -> impl Strategy<Value = Step> {
+    let single = || ops().prop_filter("check stands in multis only", |op| !matches!(op, Op::Check { .. }));
+    prop_oneof![
+        20 => single().prop_map(|op| Step::One(op, NOBODY)),
+        8 => prop::collection::vec(ops(), 1..4).prop_map(|ops| Step::Multi(ops, NOBODY)),
+        2 => single().prop_map(|op| Step::One(op, SessionId(1))),
+        1 => Just(Step::Close(SessionId(1))),
+        1 => Just(Step::Open(SessionId(1))),
+        2 => paths().prop_map(Step::Reap),
+    ]
+}
+
+/// What they need: parents, and quotas on some of them.
+pub fn furniture() -> Vec<Step> {
+    let create = |path: &str, data: &[u8]| {
+        let (path, data) = (path.to_owned(), data.to_vec());
+        Step::One(Op::Create { path, flags: 0, data, hidden: false }, NOBODY)
+    };
+    let hard = b"count=2,bytes=-1=;byteHardLimit=9;countHardLimit=4";
+    vec![
+        Step::Open(SessionId(1)),
+        create("/a", b"1"),
+        create("/a/a", b"22"),
+        create("/b", b""),
+        create("/zookeeper/quota/a", b""),
+        create("/zookeeper/quota/a/zookeeper_limits", hard),
+        create("/zookeeper/quota/a/zookeeper_stats", b""),
+        create("/zookeeper/quota/b", b""),
+        create("/zookeeper/quota/b/zookeeper_limits", b"count=-1,bytes=-1=;byteHardLimit=4"),
+        create("/zookeeper/quota/b/zookeeper_stats", b""),
+        create("/zookeeper/quota/a/a", b""),
+    ]
+}
+
 pub fn body(op: &Op) -> (OpCode, BytesMut) {
     match op {
         Op::Create { path, flags, data, hidden } => {
