@@ -11,7 +11,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 # The binary under test. Built close to release: the profile is in Cargo.toml.
 export MENAGERIE_BIN ?= $(abspath $(TARGET)/test-release/menagerie)
 
-.PHONY: help run test test-rust test-e2e test-zookeeper zookeeper compat compat-kazoo compat-kazoo-baseline compat-c compat-node compat-rust fmt lint deploy-check deny verify clean
+.PHONY: help run test test-rust test-e2e test-zookeeper zookeeper compat compat-kazoo compat-kazoo-baseline compat-c compat-node compat-rust compat-java compat-zkcli compat-go fmt lint deploy-check deny verify clean
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -74,7 +74,7 @@ $(ZOOKEEPER)/fetched.xml: tests/zookeeper/pom.xml
 COMPAT := build/compat
 COMPAT_RUN = $(abspath $(VENV))/bin/python -B tests/compat/lib/run.py
 COMPAT_RESULTS = $(abspath $(VENV))/bin/python -B tests/compat/lib/results.py
-COMPAT_CLIENTS := compat-kazoo compat-c compat-node compat-rust
+COMPAT_CLIENTS := compat-kazoo compat-c compat-node compat-rust compat-java compat-zkcli compat-go
 
 compat: binary-under-test $(VENV)/installed.txt ## every existing client against all shapes, and a table of how it went
 	$(COMPAT_RESULTS) clear
@@ -120,6 +120,28 @@ compat-rust: binary-under-test $(VENV)/installed.txt ## the crate zookeeper-clie
 	$(COMPAT_RUN) zookeeper-client \
 	    "$$(sed -n 's/^zookeeper-client = .*version = "=\([^"]*\)".*/\1/p' tests/compat/rust/Cargo.toml)" \
 	    -- $(COMPAT)/rust-target/debug/menagerie-compat-rust
+
+# The official Java client and Curator: one Maven project, since Curator stands on that client. SUITES=client or curator.
+# What makes the service be reached over TLS is made by openssl.
+JAVA_BUILD := $(COMPAT)/java
+MAVEN = mvn --batch-mode --quiet -Dmaven.repo.local=$(abspath $(COMPAT))/maven
+
+compat-java: binary-under-test $(VENV)/installed.txt $(ZOOKEEPER)/fetched.xml ## the official Java client and Curator's recipes
+	tests/compat/java/prerequisites.sh
+	$(MAVEN) --file tests/compat/java/pom.xml test-compile dependency:copy-dependencies
+	$(abspath $(VENV))/bin/python -B tests/compat/java/run.py $(SUITES)
+
+compat-zkcli: binary-under-test $(VENV)/installed.txt $(ZOOKEEPER)/fetched.xml ## zkCli's commands: must print what they print against ZooKeeper
+	tests/compat/java/prerequisites.sh
+	$(abspath $(VENV))/bin/python -B tests/compat/zkcli/run.py
+
+compat-go: export GOMODCACHE = $(abspath $(COMPAT))/go/mod
+compat-go: export GOCACHE = $(abspath $(COMPAT))/go/cache
+compat-go: binary-under-test $(VENV)/installed.txt $(ZOOKEEPER)/fetched.xml ## go-zookeeper/zk
+	tests/compat/go/prerequisites.sh
+	tests/compat/java/prerequisites.sh
+	cd tests/compat/go && go vet -modcacherw ./... && go build -modcacherw -o $(abspath $(COMPAT))/go/client .
+	$(abspath $(VENV))/bin/python -B tests/compat/go/run.py $(abspath $(COMPAT))/go/client
 
 fmt: ## format the Rust code
 	$(CARGO) fmt --all

@@ -51,8 +51,13 @@ PROPERTIES = {
 }
 # For ReadOnlyTest.
 LOCAL_SESSIONS = "localSessionsEnabled=true\nlocalSessionsUpgradingEnabled=true\n"
-# For the shapes without zoo.cfg.
-CONFIG_PROPERTIES = {"zookeeper.extendedTypesEnabled": "true", "zookeeper.enforceQuota": "true"}
+# What of CONFIG the split shape is told, which has no zoo.cfg.
+SPLIT_PROPERTIES = {
+    "zookeeper.extendedTypesEnabled": "true",
+    "zookeeper.enforceQuota": "true",
+    "zookeeper.reconfigEnabled": "true",
+    "zookeeper.4lw.commands.whitelist": "*",
+}
 
 
 def create(shape: str, directory: Path, config: str = ""):
@@ -145,16 +150,24 @@ class SecureSplit(Split):
     def __init__(self, _shape: str, directory: Path, _config: str):
         super().__init__(directory)
         self.tls_directory = tls.create(self.directory / "tls")
-        self.secure = [f"{HOST}:{free_port()}" for _ in self.client_addresses]
-        more = {
-            **CONFIG_PROPERTIES,
+        self.secure = {name: free_port() for name in self.client_addresses}
+        self.flags = flags(self.directory, {
+            **SPLIT_PROPERTIES,
             "zookeeper.ssl.keyStore.location": f"{self.tls_directory}/server.pem",
             "zookeeper.ssl.trustStore.location": f"{self.tls_directory}/ca.pem",
-        }
-        self.env["SERVER_JVMFLAGS"] = flags(self.directory, more)
-        for n, address in enumerate(self.secure, 1):
-            self.env[f"GATEWAY_{n}_SECURE_CLIENT"] = address
+        })
 
     @property
     def secure_hosts(self) -> str:
-        return ",".join(self.secure)
+        return ",".join(f"{HOST}:{port}" for port in self.secure.values())
+
+    def up(self) -> None:
+        for name in self.names():
+            self.start(name)
+        self.wait_serving()
+
+    def start(self, name: str) -> None:
+        port = self.secure.get(name)
+        own = f" -Dzookeeper.secureClientPort={port} -Dzookeeper.secureClientPortAddress={HOST}" if port else ""
+        self.env["SERVER_JVMFLAGS"] = self.flags + own
+        super().start(name)
