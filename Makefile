@@ -123,7 +123,6 @@ compat-rust: binary-under-test $(VENV)/installed.txt ## the crate zookeeper-clie
 
 # The official Java client and Curator: one Maven project, since Curator stands on that client. SUITES=client or curator.
 # What makes the service be reached over TLS is made by openssl.
-JAVA_BUILD := $(COMPAT)/java
 MAVEN = mvn --batch-mode --quiet -Dmaven.repo.local=$(abspath $(COMPAT))/maven
 
 compat-java: binary-under-test $(VENV)/installed.txt $(ZOOKEEPER)/fetched.xml ## the official Java client and Curator's recipes
@@ -137,9 +136,8 @@ compat-zkcli: binary-under-test $(VENV)/installed.txt $(ZOOKEEPER)/fetched.xml #
 
 compat-go: export GOMODCACHE = $(abspath $(COMPAT))/go/mod
 compat-go: export GOCACHE = $(abspath $(COMPAT))/go/cache
-compat-go: binary-under-test $(VENV)/installed.txt $(ZOOKEEPER)/fetched.xml ## go-zookeeper/zk
+compat-go: binary-under-test $(VENV)/installed.txt ## go-zookeeper/zk
 	tests/compat/go/prerequisites.sh
-	tests/compat/java/prerequisites.sh
 	cd tests/compat/go && go vet -modcacherw ./... && go build -modcacherw -o $(abspath $(COMPAT))/go/client .
 	$(abspath $(VENV))/bin/python -B tests/compat/go/run.py $(abspath $(COMPAT))/go/client
 
