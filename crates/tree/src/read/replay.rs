@@ -37,7 +37,9 @@ impl State {
         let mut len = 0;
         for (zxid, event, path, acl) in events {
             let is_watched = at.contains(path)
-                || event != EventType::NodeChildrenChanged && above(path).any(|path| below.contains(path));
+                || event != EventType::NodeChildrenChanged
+                    && !below.is_empty()
+                    && above(path).any(|path| below.contains(path));
             if !is_watched || !may_know(acl, auth) {
                 continue;
             }

@@ -1,10 +1,11 @@
 use bytes::BytesMut;
 use menagerie_jute::multi_reply::{MultiResult, decode};
 use menagerie_jute::{
-    AclList, CheckVersionRequest, CreateRequest, DeleteRequest, MultiOp, PathWatchRequest, SetDataRequest,
-    encode_multi,
+    AclList, CheckVersionRequest, CreateRequest, CreateTtlRequest, DeleteRequest, MultiOp, PathWatchRequest,
+    SetDataRequest, encode_multi,
 };
 use menagerie_types::ErrorCode::*;
+use menagerie_types::command::Policy;
 use menagerie_types::{EventType, OpCode};
 
 use crate::world::*;
@@ -122,6 +123,51 @@ fn what_is_no_multi_of_writes_does_not_decode() {
     let read = MultiOp::GetData(PathWatchRequest { path: "/", watch: false });
     for body in [multi(&[read]), multi(&[make("/a", 5, OpCode::Create)]), BytesMut::new()] {
         assert_eq!(world.run(OpCode::Multi, NOBODY, body).error(), Some(MarshallingError));
+    }
+}
+
+#[test]
+fn flags_and_numbers_together_decide_what_is_made_and_answered() {
+    let mut world = World::new();
+    world.policy = Policy::EXTENDED_TYPES;
+    let request = |path, flags| CreateRequest { path, data: None, acl: Some(AclList::open()), flags };
+    let with_ttl = |path, flags, ttl| {
+        MultiOp::CreateTtl(CreateTtlRequest { path, data: None, acl: Some(AclList::open()), flags, ttl })
+    };
+    // What is sent, whether it is answered with a Stat, and whether it makes a container.
+    let cases = [
+        (MultiOp::Create(request("/a", 0), 1), false, false),
+        (MultiOp::Create(request("/b", 0), 15), true, false),
+        (MultiOp::Create(request("/c", 4), 1), true, true),
+        (MultiOp::Create(request("/d", 4), 15), true, true),
+        (MultiOp::CreateContainer(request("/e", 0)), true, true),
+        (with_ttl("/f", 0, 9), false, false),
+        (with_ttl("/g", 4, 9), true, true),
+        (with_ttl("/h", 5, 9), true, false),
+    ];
+    let body = multi(&cases.each_ref().map(|(op, ..)| *op));
+    let reply = world.run(OpCode::Multi, NOBODY, body);
+    let results = decode(&mut reply.reader()).expect("results");
+    let mut paths = Vec::new();
+    for (result, (op, has_stat, is_container)) in results.iter().zip(&cases) {
+        let path = match result {
+            MultiResult::Create(response) if !has_stat => response.path,
+            MultiResult::Create2(response) if *has_stat => response.path,
+            other => panic!("{op:?}: {other:?}"),
+        };
+        if *is_container {
+            paths.push(path);
+        }
+        world.create(&format!("{path}/x"), 0, NOBODY);
+        world.delete(&format!("{path}/x"), -1);
+    }
+    let mut body = BytesMut::zeroed(8);
+    menagerie_jute::write::i32(&mut body, 9);
+    let (replies, _) = world.read_all(OpCode::ReapCandidates, NOBODY, body);
+    let due = replies[0].reader().string_vec().expect("strings").expect("not null").into_iter();
+    assert!(due.filter(|path| *path != "/h").eq(paths));
+    for op in [with_ttl("/i", 7, 9), with_ttl("/i", 5, 0), with_ttl("/i", 6, 1 << 40)] {
+        assert_eq!(errors(&world.run(OpCode::Multi, NOBODY, multi(&[op]))), [BadArguments.code()]);
     }
 }
 
