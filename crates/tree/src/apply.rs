@@ -2,12 +2,12 @@
 
 mod internal;
 mod reconfig;
+mod undecodable;
 
 use bytes::Bytes;
 use menagerie_jute::{
-    Create2Response, CreateRequest, CreateTtlRequest, DeleteContainerRequest, DeleteRequest, JuteError,
-    PathResponse, Reader, SetAclRequest, SetDataRequest, begin_reply, end_reply, error_reply, repaired,
-    write,
+    Create2Response, CreateRequest, CreateTtlRequest, DeleteContainerRequest, DeleteRequest, PathResponse,
+    Reader, SetAclRequest, SetDataRequest, begin_reply, end_reply, error_reply, repaired, write,
 };
 use menagerie_types::command::{ChunkHeader, Command, Commands, MalformedChunk, read_chunk};
 use menagerie_types::{ErrorCode, IncarnationId, LogIndex, OpCode, SessionId, Stat};
@@ -126,26 +126,25 @@ impl State {
         effects: &mut E,
     ) -> Result<(), ErrorCode> {
         let body = &mut Reader::new(command.body);
+        let undecodable = |error| undecodable::error_of(txn, command, &error);
         match command.op {
             OpCode::Create | OpCode::Create2 | OpCode::CreateContainer => {
-                let request =
-                    CreateRequest::decode(body).map_err(|error| create_error(txn, command, &error))?;
+                let request = CreateRequest::decode(body).map_err(undecodable)?;
                 self.create(txn, command, &Create::new(request, command.op), effects)
             }
             OpCode::CreateTtl => {
-                let request =
-                    CreateTtlRequest::decode(body).map_err(|error| create_error(txn, command, &error))?;
+                let request = CreateTtlRequest::decode(body).map_err(undecodable)?;
                 self.create(txn, command, &Create::with_ttl(request), effects)
             }
             OpCode::Delete => {
-                let request = DeleteRequest::decode(body).map_err(|_| ErrorCode::MarshallingError)?;
+                let request = DeleteRequest::decode(body).map_err(undecodable)?;
                 let change = self.tree.delete(txn, request.path, request.version)?;
                 self.report(txn.zxid, &change, effects);
                 self.reply(command, effects);
                 Ok(())
             }
             OpCode::SetData => {
-                let request = SetDataRequest::decode(body).map_err(write_error)?;
+                let request = SetDataRequest::decode(body).map_err(undecodable)?;
                 let id = self.tree.set_data(txn, &request)?;
                 let change = self.tree.change(ChangeKind::DataSet, id, request.path.into());
                 self.report(txn.zxid, &change, effects);
@@ -153,7 +152,7 @@ impl State {
                 Ok(())
             }
             OpCode::SetAcl => {
-                let request = SetAclRequest::decode(body).map_err(write_error)?;
+                let request = SetAclRequest::decode(body).map_err(undecodable)?;
                 let id = self.tree.set_acl(txn, &request)?;
                 self.reply_stat(command, &self.tree.get(id).stat(), effects);
                 Ok(())
@@ -256,31 +255,6 @@ impl State {
 /// Those that only Menagerie's own components propose.
 fn is_internal(op: OpCode) -> bool {
     op.code() >= OpCode::Noop.code() || matches!(op, OpCode::CreateSession | OpCode::DeleteContainer)
-}
-
-/// Of a create that does not decode. ZooKeeper stumbles over a null path, but only after it has judged the flags.
-fn create_error(txn: &Txn<'_>, command: &Command<'_>, error: &JuteError) -> ErrorCode {
-    let mut named = vec![0; 4];
-    match command.body.get(named.len()..) {
-        Some(rest) if *error == JuteError::NullPath => named.extend_from_slice(rest),
-        _ => return ErrorCode::MarshallingError,
-    }
-    let body = &mut Reader::new(&named);
-    let mode = match command.op {
-        OpCode::CreateTtl => {
-            CreateTtlRequest::decode(body).map(|request| Create::with_ttl(request).mode(txn))
-        }
-        op => CreateRequest::decode(body).map(|request| Create::new(request, op).mode(txn)),
-    };
-    mode.ok().and_then(Result::err).unwrap_or(ErrorCode::MarshallingError)
-}
-
-/// setData and setACL take a null path for an invalid one.
-fn write_error(error: JuteError) -> ErrorCode {
-    match error {
-        JuteError::NullPath => ErrorCode::BadArguments,
-        _ => ErrorCode::MarshallingError,
-    }
 }
 
 fn check_chunk(chunk: &Bytes) -> Result<(), MalformedChunk> {

@@ -71,6 +71,7 @@ fn null_paths_are_answered_as_zookeeper_answers_them() {
     assert_eq!(world.run(OpCode::Delete, NOBODY, null(&minus_one)).error(), Some(MarshallingError));
     let data = [minus_one, minus_one].concat();
     assert_eq!(world.run(OpCode::SetData, NOBODY, null(&data)).error(), Some(BadArguments));
+    assert_eq!(world.run(OpCode::SetData, NOBODY, null(&data[1..])).error(), Some(MarshallingError));
     let acl = [&rest[4..], &minus_one].concat();
     assert_eq!(world.run(OpCode::SetAcl, NOBODY, null(&acl)).error(), Some(BadArguments));
 }
