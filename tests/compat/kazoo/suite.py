@@ -26,6 +26,8 @@ KAZOO = version("kazoo")
 # One server where the shape is one; else kazoo's usual three.
 SIZES = {"standalone": 1, "zookeeper": 1}
 PORTS = {"standalone": 24400, "ensemble": 24430, "split": 24460, "zookeeper": 24490, "zookeeper-ensemble": 24520}
+# Five minutes are usual.
+SUITE_SECONDS = 1800
 REPORTS = ROOT / "build" / "compat" / "kazoo"
 LIB = Path(os.environ.get("ZOOKEEPER_LIB", ROOT / "build" / "zookeeper" / "lib"))
 
@@ -72,10 +74,16 @@ def run(shape: str, words: list[str], suffix: str = "") -> dict[str, str]:
     }
     command = [
         sys.executable, "-B", "-m", "pytest", "-p", "managed", "-p", "no:cacheprovider", "--pyargs", "kazoo.tests",
-        "--timeout=180", f"--junitxml={report}", "-q", "-rfE", *words,
+        "--timeout=180", f"--junitxml={report}", "--maxfail=100", "-q", "-rfE", *words,
     ]
     with output.open("wb") as log:
-        subprocess.run(command, env=environment, cwd=REPORTS, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        try:
+            subprocess.run(
+                command, env=environment, cwd=REPORTS, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                timeout=SUITE_SECONDS,
+            )
+        except subprocess.TimeoutExpired:
+            print(f"not ok {shape}: not done after {SUITE_SECONDS} s")
     if not report.exists():
         print(output.read_text(errors="replace")[-4000:])
         raise SystemExit(f"{shape}: the suite did not get to its end")
