@@ -20,7 +20,7 @@ run: ## build and start a standalone server on 127.0.0.1:2181, data in ./data
 	$(CARGO) build --release --locked -p menagerie
 	$(TARGET)/release/menagerie standalone
 
-test: test-rust test-e2e ## everything: unit, property and end-to-end tests
+test: test-rust test-e2e test-differential ## everything: unit, property, end-to-end, and side by side with ZooKeeper
 
 # The binary first: the Rust end-to-end tests start it. The tests themselves are built with overflow checks and
 # debug assertions.
@@ -45,6 +45,11 @@ DIFFERENTIAL = $(CARGO) run --quiet --locked --profile test-release -p menagerie
 .PHONY: differential
 differential: binary-under-test $(ZOOKEEPER)/fetched.xml ## random requests to Apache ZooKeeper and Menagerie side by side
 	@set -e; for profile in $(PROFILES); do $(DIFFERENTIAL) --profile $$profile; done
+
+# A short run, the same every time.
+.PHONY: test-differential
+test-differential: ## 300 cases of `differential` in each profile
+	$(MAKE) --no-print-directory differential SEED=1 CASES=300
 
 .PHONY: binary-under-test
 binary-under-test:
