@@ -92,7 +92,7 @@ impl Tree {
             Some(journal) => journal.undo.push(Undo::Deleted { id, parent_pzxid }),
             None => self.free(id),
         }
-        self.count_deleted(path, data_len);
+        self.count_deleted(id, path, data_len);
     }
 
     /// Takes a znode out of its place; it stays in the arena.
@@ -135,6 +135,7 @@ impl Tree {
 
     /// Replaces the data, mzxid, mtime and version.
     pub(super) fn replace_data(&mut self, id: Id, data: Option<&[u8]>, stat: (Zxid, i64, i32)) {
+        self.keep_track_of(id);
         let old_len = self.get(id).data_len();
         let journaling = self.journal.is_some();
         let (old, mzxid, mtime, version) = self.update(id, |node| {

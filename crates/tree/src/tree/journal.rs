@@ -1,11 +1,16 @@
 //! Undoing the changes of a multi that failed.
 
+use std::collections::BTreeMap;
+
 use menagerie_types::Zxid;
 
 use super::Tree;
 use super::arena::Id;
 use super::quota::Quotas;
 use super::znode::data_crc;
+
+/// A znode's.
+type Data = Option<Box<[u8]>>;
 
 /// How to take back one change.
 #[derive(Clone, Debug)]
@@ -22,7 +27,7 @@ pub(super) enum Undo {
     },
     DataSet {
         id: Id,
-        data: Option<Box<[u8]>>,
+        data: Data,
         mzxid: Zxid,
         mtime: i64,
         version: i32,
@@ -35,6 +40,8 @@ pub(super) struct Journal {
     pub(super) undo: Vec<Undo>,
     /// As they were, once they have changed.
     pub(super) quotas: Option<Quotas>,
+    /// Data of the quotas' znodes, as it was before they changed; `None` for those that were not there.
+    pub(super) tracks: BTreeMap<Box<str>, Option<Data>>,
 }
 
 impl Tree {
@@ -54,7 +61,7 @@ impl Tree {
 
     /// Takes back the changes since [`Self::begin`].
     pub(crate) fn rollback(&mut self) {
-        let Journal { undo, quotas } = self.journal.take().unwrap_or_default();
+        let Journal { undo, quotas, .. } = self.journal.take().unwrap_or_default();
         if let Some(quotas) = quotas {
             self.quotas = quotas;
         }

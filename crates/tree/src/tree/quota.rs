@@ -9,7 +9,6 @@ use menagerie_types::ErrorCode;
 
 use super::Tree;
 use super::arena::{Id, NONE};
-use super::journal::Undo;
 use super::special::QUOTA;
 use super::stats_track::StatsTrack;
 
@@ -71,21 +70,15 @@ impl Tree {
     /// request that makes none.
     fn track(&self, limited: &str, name: &str) -> Result<Option<StatsTrack>, ErrorCode> {
         let path = format!("{QUOTA}{limited}{name}");
-        let undo = || self.journal.iter().flat_map(|journal| &journal.undo);
-        let is_new = |id: &Id| undo().any(|undo| matches!(undo, Undo::Created { id: new, .. } if new == id));
-        let deleted = || {
-            let ids = undo().filter_map(|undo| match undo {
-                Undo::Deleted { id, .. } => Some(*id),
-                _ => None,
-            });
-            ids.into_iter().find(|id| !is_new(id) && self.path_of(*id) == path)
+        let before = self.journal.as_ref().and_then(|journal| journal.tracks.get(&*path));
+        let data = match before {
+            Some(None) => return Ok(None),
+            Some(Some(data)) => data.as_deref(),
+            None => match self.lookup(&path) {
+                Some(id) => self.get(id).data.as_deref(),
+                None => return Ok(None),
+            },
         };
-        let Some(id) = self.lookup(&path).filter(|id| !is_new(id)).or_else(deleted) else { return Ok(None) };
-        let replaced = undo().find_map(|undo| match undo {
-            Undo::DataSet { id: set, data, .. } if *set == id => Some(data.as_deref()),
-            _ => None,
-        });
-        let data = replaced.unwrap_or(self.get(id).data.as_deref());
         let track = data.and_then(StatsTrack::parse).ok_or(ErrorCode::MarshallingError)?;
         Ok(Some(track))
     }
@@ -105,8 +98,28 @@ impl Tree {
         }
     }
 
+    /// A multi is about to change a znode, or has made (`None`) or deleted it: if it is one of a quota's, checks go by
+    /// what it was.
+    pub(super) fn keep_track(&mut self, path: &str, before: Option<Id>) {
+        let Some(journal) = &mut self.journal else { return };
+        let is_track = quota_of(path, LIMITS).or(quota_of(path, STATS)).is_some();
+        if is_track && !journal.tracks.contains_key(path) {
+            let data = before.map(|id| self.arena.get(id).data.clone());
+            journal.tracks.insert(path.into(), data);
+        }
+    }
+
+    /// The same, where the path is not at hand.
+    pub(super) fn keep_track_of(&mut self, id: Id) {
+        let name = self.get(id).name.as_bytes();
+        if self.journal.is_some() && [LIMITS, STATS].iter().any(|track| track.as_bytes()[1..] == *name) {
+            self.keep_track(&self.path_of(id), Some(id));
+        }
+    }
+
     /// A znode was created.
     pub(super) fn count_created(&mut self, id: Id, path: &str) {
+        self.keep_track(path, None);
         self.note_quota(path);
         if let Some(limited) = quota_of(path, STATS) {
             let (count, bytes) = self.held(limited);
@@ -118,7 +131,8 @@ impl Tree {
     }
 
     /// A znode with so much data was deleted.
-    pub(super) fn count_deleted(&mut self, path: &str, data_len: usize) {
+    pub(super) fn count_deleted(&mut self, id: Id, path: &str, data_len: usize) {
+        self.keep_track(path, Some(id));
         if let Some(limited) = quota_of(path, LIMITS) {
             self.keep_quotas();
             self.quotas.limited.remove(limited);
