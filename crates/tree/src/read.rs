@@ -23,7 +23,8 @@ impl State {
     /// Returns the watches to register (empty, without an allocation, when there are none).
     ///
     /// Knows exists, getData, getACL, getChildren, getChildren2, getAllChildrenNumber, getEphemerals, multiRead,
-    /// addWatch, setWatches, setWatches2 and, outside sessions, ReapCandidates. Anything else is answered with UNIMPLEMENTED.
+    /// addWatch, setWatches, setWatches2 and, outside sessions, ReapCandidates. Anything else is answered with
+    /// UNIMPLEMENTED.
     pub fn read(&self, read: &Command<'_>, out: &mut BytesMut) -> Vec<(WatchKind, Box<str>)> {
         let start = out.len();
         let mut result = self.answer(read, out);

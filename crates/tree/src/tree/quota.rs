@@ -119,6 +119,7 @@ impl Tree {
 
     /// A znode was created.
     pub(super) fn count_created(&mut self, id: Id, path: &str) {
+        let data_len = self.get(id).data_len();
         self.keep_track(path, None);
         self.note_quota(path);
         if let Some(limited) = quota_of(path, STATS) {
@@ -126,7 +127,7 @@ impl Tree {
             self.set_silently(id, &StatsTrack::of(count, bytes));
         }
         if let Some(limited) = self.quotas.governing(path) {
-            self.adjust(limited, self.get(id).data_len() as i64, 1);
+            self.adjust(limited, data_len as i64, 1);
         }
     }
 

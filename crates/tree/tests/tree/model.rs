@@ -154,7 +154,7 @@ impl Model {
             Node { data: data.to_vec(), stat, created_children: 0, hidden, mode: flags },
         );
         self.recount(&path);
-        self.account(&path, self.nodes[&path].data.len() as i64, 1);
+        self.account(&path, data.len() as i64, 1);
         Ok(path)
     }
 
