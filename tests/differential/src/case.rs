@@ -99,6 +99,8 @@ pub enum Damage {
     Cut(usize),
     /// These follow.
     Trailing(Vec<u8>),
+    /// Zeros follow, up to this length of the frame's payload.
+    Pad(usize),
     /// The length or count of this number (modulo their number) is replaced.
     Length(usize, i32),
 }
@@ -287,6 +289,7 @@ impl fmt::Display for Request {
             Damage::None => Ok(()),
             Damage::Cut(bytes) => write!(f, " [without its last {bytes} bytes]"),
             Damage::Trailing(bytes) => write!(f, " [and {} bytes behind it]", bytes.len()),
+            Damage::Pad(len) => write!(f, " [and zeros up to {len} bytes]"),
             Damage::Length(field, value) => write!(f, " [length no. {field} is {value}]"),
         }
     }

@@ -22,6 +22,7 @@ pub fn request(out: &mut BytesMut, request: &Request, xid: i32, context: &Contex
         Damage::None => (),
         Damage::Cut(bytes) => body.truncate(body.len().saturating_sub(*bytes)),
         Damage::Trailing(bytes) => body.extend_from_slice(bytes),
+        Damage::Pad(len) => body.resize((*len).max(RequestHeader::LEN + body.len()) - RequestHeader::LEN, 0),
         Damage::Length(field, value) => {
             if let Some(&at) = lengths.get(field % lengths.len().max(1)) {
                 body[at..at + 4].copy_from_slice(&value.to_be_bytes());

@@ -15,12 +15,15 @@ mod tests;
 mod transcript;
 
 use std::collections::BTreeMap;
+use std::io;
 use std::process::ExitCode;
 use std::time::Instant;
 
+use anyhow::bail;
 use clap::Parser;
 use pair::Pair;
 use servers::{Kind, Profile};
+use tokio::signal::unix::{SignalKind, signal};
 
 #[derive(Debug, Parser)]
 #[command(about = "Compares Menagerie with Apache ZooKeeper by random requests")]
@@ -62,14 +65,11 @@ async fn main() -> anyhow::Result<ExitCode> {
     let pair = Pair::start([Kind::Zookeeper, args.peer], args.port, args.profile).await?;
     let mut run = Run { seed, pair, kinds: BTreeMap::new(), steps: 0, args };
     let start = Instant::now();
-    let mut played = 0;
-    for number in run.args.first..run.args.first + run.args.cases {
-        run.case(number).await?;
-        played += 1;
-        if run.kinds.len() >= run.args.failures {
-            break;
-        }
-    }
+    let played = tokio::select! {
+        played = run.all() => played?,
+        // The servers are ended by what is dropped.
+        name = terminated() => bail!("ended by {}", name?),
+    };
     let (seconds, differ) = (start.elapsed().as_secs_f64(), run.kinds.values().sum::<usize>());
     for (kind, count) in &run.kinds {
         println!("{count} times: {kind}");
@@ -77,6 +77,14 @@ async fn main() -> anyhow::Result<ExitCode> {
     let rate = f64::from(played) / seconds;
     println!("{played} cases, {} steps in {seconds:.1} s: {rate:.1} cases/s; {differ} differ", run.steps);
     Ok(if differ == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+async fn terminated() -> io::Result<&'static str> {
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    Ok(tokio::select! {
+        _ = terminate.recv() => "SIGTERM",
+        _ = interrupt.recv() => "SIGINT",
+    })
 }
 
 struct Run {
@@ -89,6 +97,19 @@ struct Run {
 }
 
 impl Run {
+    // How many were played.
+    async fn all(&mut self) -> anyhow::Result<u32> {
+        let mut played = 0;
+        for number in self.args.first..self.args.first + self.args.cases {
+            self.case(number).await?;
+            played += 1;
+            if self.kinds.len() >= self.args.failures {
+                break;
+            }
+        }
+        Ok(played)
+    }
+
     async fn case(&mut self, number: u64) -> anyhow::Result<()> {
         let mut tree = shrink::tree(self.args.profile, self.seed, number)?;
         let case = tree.current().without(&self.args.without);

@@ -62,7 +62,7 @@ impl Server {
     /// Starts one; `port` 0 is any free one.
     pub fn start(kind: Kind, port: u16, profile: Profile) -> anyhow::Result<Self> {
         let directory = TempDir::with_prefix_in("differential-", scratch())?;
-        let port = if port == 0 { free_port()? } else { port };
+        let port = free_port(port)?;
         let config = directory.path().join("zoo.cfg");
         let data = directory.path().join("data");
         fs::create_dir(&data)?;
@@ -157,6 +157,9 @@ fn scratch() -> PathBuf {
     if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() }
 }
 
-fn free_port() -> anyhow::Result<u16> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
+// Fails if somebody has it: cases are not to be played to whoever that is.
+fn free_port(wanted: u16) -> anyhow::Result<u16> {
+    let listener =
+        TcpListener::bind((Ipv4Addr::LOCALHOST, wanted)).with_context(|| format!("port {wanted}"))?;
+    Ok(listener.local_addr()?.port())
 }

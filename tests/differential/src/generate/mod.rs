@@ -14,8 +14,8 @@ use proptest::sample::{select, subsequence};
 use crate::case::{Action, Case, Connect, Step, Text};
 use crate::servers::Profile;
 
-const STEPS_MAX: usize = 45;
-const PIPELINED_MAX: usize = 6;
+const STEPS_MAX: usize = 56;
+const PIPELINED_MAX: usize = 12;
 
 /// Cases.
 pub fn cases(profile: Profile) -> impl Strategy<Value = Case> {

@@ -175,10 +175,12 @@ fn rare() -> impl Strategy<Value = Request> {
 fn damage() -> impl Strategy<Value = Damage> {
     let length = select(&[i32::MAX, -2, i32::MIN, 2_000_000, 3_000_000, 70_000][..]);
     prop_oneof![
-        94 => Just(Damage::None),
-        2 => (1..12usize).prop_map(Damage::Cut),
-        2 => vec(any::<u8>(), 1..9).prop_map(Damage::Trailing),
-        2 => (0..8usize, length).prop_map(|(field, value)| Damage::Length(field, value)),
+        940 => Just(Damage::None),
+        20 => (1..12usize).prop_map(Damage::Cut),
+        20 => vec(any::<u8>(), 1..9).prop_map(Damage::Trailing),
+        // jute.maxbuffer, and one more.
+        1 => select(&[0xf_ffff, 0x10_0000][..]).prop_map(Damage::Pad),
+        20 => (0..8usize, length).prop_map(|(field, value)| Damage::Length(field, value)),
     ]
 }
 

@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 
 use menagerie_types::OpCode;
 
-use crate::case::{Action, CLIENTS, Case, Connect, Request};
+use crate::case::{Action, CLIENTS, Case, Connect, Damage, Request};
 use crate::transcript::{Item, Token, Transcript};
 use client::Client;
 pub use client::Session;
@@ -168,6 +168,10 @@ impl<'a> Play<'a> {
 
 // setACL too: until it is applied, ZooKeeper checks what follows against the ACL before.
 fn stands_alone(request: &Request) -> bool {
+    // ZooKeeper may close the connection at sight of the length.
+    if matches!(request.damage, Damage::Pad(_)) {
+        return true;
+    }
     use OpCode::{Auth, Check, CloseSession, Sasl, SetAcl, SetWatches2};
     match OpCode::from_code(request.op) {
         Some(Auth | Sasl | CloseSession | Check | SetAcl | SetWatches2) => true,
