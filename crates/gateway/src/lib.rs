@@ -15,6 +15,7 @@ mod listener;
 mod options;
 mod stats;
 mod throttle;
+mod tls;
 mod trackers;
 mod worker;
 
@@ -35,6 +36,7 @@ pub use listener::{Gateway, GatewayError, start};
 pub use options::GatewayOptions;
 pub use stats::Stats;
 pub use throttle::ConnectionThrottle;
+pub use tls::{ClientAuth, Secure, Tls, TlsError, TlsSettings, how_to_convert};
 pub use trackers::{Tracker, Trackers};
 
 /// What the workers of a gateway share.

@@ -16,7 +16,7 @@ use crate::api::{ApiHandle, CALLS_MAX};
 use crate::facts::Facts;
 use crate::options::GatewayOptions;
 use crate::trackers::Trackers;
-use crate::worker::{self, ACCEPTED_MAX, Intake, QUESTIONS_MAX};
+use crate::worker::{self, ACCEPTED_MAX, Accepted, Door, Intake, QUESTIONS_MAX};
 use crate::{Shared, stats};
 
 const FACTS_INTERVAL: Duration = Duration::from_millis(500);
@@ -39,7 +39,6 @@ pub enum GatewayError {
 
 /// A running gateway.
 pub struct Gateway {
-    addr: SocketAddr,
     api: ApiHandle,
     shared: Arc<Shared>,
     stop: watch::Sender<bool>,
@@ -54,14 +53,14 @@ pub fn start(
     stores: Vec<Arc<dyn TreeStore>>,
     trackers: Trackers,
 ) -> Result<Gateway, GatewayError> {
-    let requested = options.client_addr;
-    let listener = listen(requested, options.backlog);
-    let listener = listener.map_err(|source| GatewayError::Listen { addr: requested, source })?;
-    let addr = listener.local_addr().map_err(|source| GatewayError::Listen { addr: requested, source })?;
+    let doors = doors(&options)?;
     let (threads, frame_len_max) = (options.threads.max(1), options.jute_max_buffer);
     let shared = Arc::new(Shared::new(options, ensemble, stores, trackers));
     let (stop, stopping) = watch::channel(false);
-    let _ = shared.addresses.set((Some(addr), None));
+    let address = |secure: bool| {
+        doors.iter().find(|(_, _, door)| (*door == Door::Secure) == secure).map(|(_, addr, _)| *addr)
+    };
+    let _ = shared.addresses.set((address(false), address(true)));
     let (mut sockets, mut calls, mut handles) = (Vec::new(), Vec::new(), Vec::new());
     let questions: Vec<_> = (0..threads).map(|_| mpsc::channel(QUESTIONS_MAX)).collect();
     let workers: Vec<_> = questions.iter().map(|(sender, _)| sender.clone()).collect();
@@ -85,15 +84,17 @@ pub fn start(
         });
         handles.push(thread.map_err(GatewayError::Thread)?);
     }
-    tokio::spawn(accept(listener, Arc::clone(&shared), sockets, stopping.clone()));
+    for (listener, _, door) in doors {
+        tokio::spawn(accept((listener, door), Arc::clone(&shared), sockets.clone(), stopping.clone()));
+    }
     tokio::spawn(refresh_facts(Arc::clone(&shared), stopping));
-    Ok(Gateway { addr, api: ApiHandle::new(calls, frame_len_max), shared, stop, threads: handles })
+    Ok(Gateway { api: ApiHandle::new(calls, frame_len_max), shared, stop, threads: handles })
 }
 
 impl Gateway {
-    /// Where ZooKeeper clients connect; the real port when 0 was asked for.
-    pub fn client_addr(&self) -> SocketAddr {
-        self.addr
+    /// Where ZooKeeper clients connect without TLS, and where with it; the real ports when 0 was asked for.
+    pub fn client_addrs(&self) -> (Option<SocketAddr>, Option<SocketAddr>) {
+        (self.shared.client_addr(), self.shared.secure_addr())
     }
 
     /// The way in for the gRPC API.
@@ -124,6 +125,24 @@ impl Gateway {
     }
 }
 
+/// Listens at every address that clients may come to.
+fn doors(options: &GatewayOptions) -> Result<Vec<(TcpListener, SocketAddr, Door)>, GatewayError> {
+    let plain = if options.secure.as_ref().is_some_and(|secure| secure.unified) {
+        Door::Unified
+    } else {
+        Door::Plain
+    };
+    let secure = options.secure.as_ref().and_then(|secure| secure.addr);
+    let mut doors = Vec::new();
+    for (addr, door) in [(options.client_addr, plain), (secure, Door::Secure)] {
+        let Some(addr) = addr else { continue };
+        let listener = listen(addr, options.backlog).and_then(|l| Ok((l.local_addr()?, l)));
+        let (real, listener) = listener.map_err(|source| GatewayError::Listen { addr, source })?;
+        doors.push((listener, real, door));
+    }
+    Ok(doors)
+}
+
 fn listen(addr: SocketAddr, backlog: i32) -> std::io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_reuse_address(true)?;
@@ -135,9 +154,9 @@ fn listen(addr: SocketAddr, backlog: i32) -> std::io::Result<TcpListener> {
 
 /// Deals connections to the workers in turn.
 async fn accept(
-    listener: TcpListener,
+    (listener, door): (TcpListener, Door),
     shared: Arc<Shared>,
-    workers: Vec<mpsc::Sender<(std::net::TcpStream, SocketAddr)>>,
+    workers: Vec<mpsc::Sender<Accepted>>,
     mut stopping: watch::Receiver<bool>,
 ) {
     let mut next = 0;
@@ -170,7 +189,8 @@ async fn accept(
             shared.stats.disconnected(addr.ip());
             continue;
         };
-        if workers[next % workers.len()].send((stream, addr)).await.is_err() {
+        let accepted = Accepted::new(stream, addr, door, Arc::clone(&shared.stats));
+        if workers[next % workers.len()].send(accepted).await.is_err() {
             return;
         }
         next += 1;

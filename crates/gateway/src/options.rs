@@ -9,12 +9,15 @@ use menagerie_types::command::Policy;
 
 use crate::about::About;
 use crate::limits::Limits;
+use crate::tls::Secure;
 
 /// Settings of a gateway; [`GatewayOptions::default`] is ZooKeeper's behaviour.
 #[derive(Clone, Debug)]
 pub struct GatewayOptions {
-    /// Where ZooKeeper clients connect. Default 127.0.0.1:2181.
-    pub client_addr: SocketAddr,
+    /// Where ZooKeeper clients connect without TLS. Default 127.0.0.1:2181.
+    pub client_addr: Option<SocketAddr>,
+    /// Where and how they connect with TLS. Default: nowhere.
+    pub secure: Option<Secure>,
     /// Threads that serve connections, each with a link of its own; connections are dealt round-robin. At least 1;
     /// default: half of the processors.
     pub threads: usize,
@@ -70,7 +73,8 @@ impl Default for GatewayOptions {
     fn default() -> Self {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         Self {
-            client_addr: SocketAddr::from(([127, 0, 0, 1], 2181)),
+            client_addr: Some(SocketAddr::from(([127, 0, 0, 1], 2181))),
+            secure: None,
             threads: (processors / 2).max(1),
             jute_max_buffer: menagerie_jute::frame::LEN_MAX_DEFAULT,
             max_client_cnxns: 60,

@@ -95,7 +95,7 @@ fn check(core: &Core, word: FourLetterWord) -> Result<(), String> {
     if !listed {
         return Err(format!("{} is not executed because it is not in the whitelist.\n", word.as_str()));
     }
-    if matches!(word, Ruok | Isro | Gtmk | Stmk | Envi) || core.is_serving() || core.read_only {
+    if matches!(word, Ruok | Isro | Gtmk | Stmk | Envi) || core.is_serving() || core.read_only.is_on() {
         return Ok(());
     }
     Err(if word == Hash { NOT_SERVING.trim_end() } else { NOT_SERVING }.into())
@@ -103,7 +103,7 @@ fn check(core: &Core, word: FourLetterWord) -> Result<(), String> {
 
 fn summary(core: &Core, gathered: &Gathered, clients: &str) -> String {
     let (facts, stats) = (core.facts.lock().clone(), &core.stats);
-    let (note, mode) = match core.read_only {
+    let (note, mode) = match core.read_only.is_on() {
         true => ("READ-ONLY mode; serving only read-only clients\n", "read-only"),
         false => ("", &facts.mode[..]),
     };

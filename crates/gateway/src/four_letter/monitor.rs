@@ -13,9 +13,9 @@ pub fn monitor(core: &Core, shared: &Shared, gathered: &Gathered) -> String {
     let mut text = String::new();
     let mut line = |key: &str, value: &dyn Display| text += &format!("zk_{key}\t{value}\n");
     line("version", &VERSION);
-    line("server_state", &if core.read_only { "read-only" } else { facts.mode.as_str() });
+    line("server_state", &if core.read_only.is_on() { "read-only" } else { facts.mode.as_str() });
     match facts.mode.as_str() {
-        _ if core.read_only => {}
+        _ if core.read_only.is_on() => {}
         "leader" => line("peer_state", &"leading - broadcast"),
         "follower" => line("peer_state", &"following - broadcast"),
         "observer" => line("peer_state", &"observing - broadcast"),
@@ -43,7 +43,7 @@ pub fn monitor(core: &Core, shared: &Shared, gathered: &Gathered) -> String {
     line("connection_rejected", &stats.rejected.load(Ordering::Relaxed));
     line("large_requests_rejected", &stats.large_requests_rejected.load(Ordering::Relaxed));
     line("throttled_ops", &stats.throttled_ops.load(Ordering::Relaxed));
-    if facts.mode == "leader" && !core.read_only {
+    if facts.mode == "leader" && !core.read_only.is_on() {
         let (followers, observers) = gathered.synced;
         line("quorum_size", &facts.voters);
         line("learners", &facts.members.saturating_sub(1));

@@ -113,16 +113,18 @@ pub struct Conn {
     pub paused: bool,
     /// The client has shut its side.
     pub read_closed: bool,
+    /// Its session is known to this worker alone.
+    pub is_local: bool,
     /// Too much is in process for its next request.
     pub is_held_back: bool,
     /// Input that has waited for that.
     pub held_back: Option<HeldBack>,
+    /// What `cons` tells.
+    pub noted: Noted,
     /// Counters for `stat`.
     pub received: u64,
     /// Counters for `stat`.
     pub sent: u64,
-    /// What `cons` tells.
-    pub noted: Noted,
 }
 
 impl Conn {
@@ -155,15 +157,16 @@ impl Conn {
             stream: None,
             paused: false,
             read_closed: false,
+            is_local: false,
             is_held_back: false,
             held_back: None,
+            noted: Noted::new(now),
             received: 0,
             sent: 0,
         }
     }
 
     /// Nothing that was asked is unanswered.
-            noted: Noted::new(now),
     pub fn is_idle(&self) -> bool {
         self.writes == 0 && self.reads == 0 && self.placed == 0 && !self.exclusive
     }

@@ -20,6 +20,7 @@ use super::conn::{Conn, ConnToken, Peer};
 use super::identities::Identities;
 use super::limits::LargeRequests;
 use super::pending::PendingReads;
+use super::read_only::ReadOnly;
 use super::slab::Slab;
 use super::watchers::Watchers;
 use crate::Shared;
@@ -133,8 +134,8 @@ pub struct Core {
     pub throttled: Vec<ConnToken>,
     pub throttle: Arc<SessionThrottle>,
     pub large: LargeRequests,
-    /// Cut off from the quorum: only sessions of this worker's own are served.
-    pub read_only: bool,
+    pub read_only: ReadOnly,
+    pub began: Instant,
     pub dirty: Vec<ConnToken>,
     pub ready: Vec<ConnToken>,
     /// The log has forgotten this incarnation, or results are lost for good: the worker must start anew.
@@ -174,7 +175,8 @@ impl Core {
             throttled: Vec::new(),
             throttle: Arc::clone(&shared.throttle),
             large: LargeRequests::default(),
-            read_only: false,
+            read_only: ReadOnly::default(),
+            began: now,
             dirty: Vec::new(),
             ready: Vec::new(),
             lost: false,

@@ -62,7 +62,7 @@ impl Core {
     /// True if a session may be asked for now.
     pub fn admits(&self, session: SessionId) -> bool {
         let wish = match session {
-            _ if self.read_only => Wish::Local,
+            _ if self.read_only.is_on() => Wish::Local,
             SessionId::NONE => Wish::New,
             _ => Wish::Renew,
         };

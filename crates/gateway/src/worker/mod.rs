@@ -3,6 +3,7 @@
 //! The state is in [`core`]; what is around it here moves bytes between it and sockets, the log, the replica and the
 //! tracker. Everything runs on one current-thread runtime, so nothing is locked and replies cost no hand-over.
 
+mod accept;
 mod api;
 mod auth;
 mod conn;
@@ -12,6 +13,7 @@ mod items;
 mod limits;
 mod local;
 mod pending;
+mod read_only;
 mod reads;
 mod reconfig;
 mod requests;
@@ -21,11 +23,11 @@ mod socket;
 mod tasks;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod watchers;
 mod words;
 
 use std::cell::RefCell;
-use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -35,6 +37,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinSet, LocalSet};
 use tracing::{info, warn};
 
+pub use accept::{Accepted, Door};
 pub use conn::Peer;
 pub use core::Core;
 pub use words::{Asked, Part, QUESTIONS_MAX};
@@ -46,7 +49,6 @@ pub mod fuzzed {
     pub use super::identities::Identities;
 }
 
-use self::identities::Identities;
 use self::socket::Sockets;
 use crate::Shared;
 use crate::api::ApiCall;
@@ -59,7 +61,7 @@ const DRAIN: Duration = Duration::from_millis(500);
 /// What comes to a worker from other threads.
 pub struct Intake {
     /// Accepted connections.
-    pub sockets: mpsc::Receiver<(std::net::TcpStream, SocketAddr)>,
+    pub sockets: mpsc::Receiver<Accepted>,
     /// Calls of the gRPC API.
     pub calls: mpsc::Receiver<ApiCall>,
     /// Questions of workers, for four-letter words.
@@ -111,7 +113,7 @@ async fn serve(shared: &Arc<Shared>, intake: &mut Intake) {
     let mut link = tasks::link_task(&worker);
     loop {
         tokio::select! {
-            Some((stream, addr)) = intake.sockets.recv() => worker.accept(stream, addr, &mut tasks),
+            Some(accepted) = intake.sockets.recv() => worker.accept(accepted, &mut tasks),
             Some(asked) = intake.questions.recv() => {
                 tasks.spawn_local(worker.clone().answer_question(asked));
             }
@@ -135,32 +137,6 @@ impl Worker {
         let mut core = self.core.borrow_mut();
         core.now = Instant::now();
         work(&mut core)
-    }
-
-    fn accept(&self, stream: std::net::TcpStream, addr: SocketAddr, tasks: &mut JoinSet<()>) {
-        let stream = match tokio::net::TcpStream::from_std(stream) {
-            Ok(stream) => Rc::new(stream),
-            Err(error) => {
-                warn!(%addr, %error, "cannot use an accepted connection");
-                self.shared.stats.disconnected(addr.ip());
-                return;
-            }
-        };
-        let peer = menagerie_auth::Peer { address: addr, certificate: None };
-        let identities = match Identities::of_peer(&self.shared.options, &peer) {
-            Ok(identities) => identities,
-            Err(error) => {
-                info!(%addr, %error, "closing a connection at once");
-                self.shared.stats.disconnected(addr.ip());
-                return;
-            }
-        };
-        let token = self.with_core(|core| {
-            let now = core.now;
-            core.conns.insert(|token| conn::Conn::new(token, Peer::Socket(addr), identities, now))
-        });
-        self.sockets.borrow_mut().insert(token, Rc::clone(&stream));
-        tasks.spawn_local(self.clone().connection(token, stream));
     }
 
     /// Lets all connections go, so that their clients move elsewhere.

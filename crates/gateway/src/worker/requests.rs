@@ -115,6 +115,10 @@ impl Core {
         if self.stopping || !self.admits(request.session_id) {
             return conn.kill();
         }
+        if self.read_only.is_on() {
+            self.stats.received(1);
+            return self.connect_read_only(conn, &request);
+        }
         let attempt = Attempt {
             session: request.session_id,
             password: request.password.unwrap_or_default().to_vec(),
@@ -144,6 +148,11 @@ impl Core {
             return Taken::Yes;
         }
         if let Some(taken) = self.hold_back(conn, op, header.xid, frame.len()) {
+            return taken;
+        }
+        if conn.is_local
+            && let Some(taken) = self.refuse_writes(conn, op, header.xid)
+        {
             return taken;
         }
         let taken = match op {

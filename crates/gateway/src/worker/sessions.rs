@@ -157,7 +157,7 @@ impl Core {
     /// The sessions heard from since the last report.
     pub fn take_touched(&mut self) -> Vec<SessionId> {
         let mut touched = Vec::new();
-        for conn in self.conns.iter_mut().filter(|conn| conn.touched) {
+        for conn in self.conns.iter_mut().filter(|conn| conn.touched && !conn.is_local) {
             conn.touched = false;
             if conn.phase == Phase::Open {
                 touched.push(conn.session);
@@ -199,7 +199,7 @@ impl Core {
 
     /// The tracker vouched for the session within the last third of its timeout.
     pub fn is_confirmed(&self, conn: &Conn) -> bool {
-        self.is_vouched_for(conn.established, conn.timeout_ms)
+        conn.is_local || self.is_vouched_for(conn.established, conn.timeout_ms)
     }
 
     /// See [`Self::is_confirmed`].

@@ -7,9 +7,11 @@ use std::time::Duration;
 use bytes::{Buf, BytesMut};
 use menagerie_jute::frame;
 use tokio::net::TcpStream;
+use tracing::debug;
 
 use super::Worker;
 use super::conn::{Conn, ConnToken, Phase};
+use super::tls::{Received, TlsStream};
 
 /// Input that may wait for its turn before the socket is left alone; a single frame may be larger.
 const INPUT_MAX: usize = 256 * 1024;
@@ -19,15 +21,38 @@ const OUTPUT_KEEP: usize = 16 * 1024;
 /// After a farewell, what the client still sends is thrown away for this long, so that no reset overtakes the farewell.
 const LINGER: Duration = Duration::from_secs(1);
 
+/// A connection's socket, with or without TLS.
+#[derive(Clone, Debug)]
+pub enum Socket {
+    /// What comes in is what the client says.
+    Plain(Rc<TcpStream>),
+    /// Encrypted both ways.
+    Tls(Rc<TlsStream>),
+}
+
+impl Socket {
+    fn tcp(&self) -> &TcpStream {
+        match self {
+            Self::Plain(tcp) => tcp,
+            Self::Tls(tls) => tls.tcp(),
+        }
+    }
+
+    /// Something that is in no connection's output is to be sent.
+    fn wants_write(&self) -> bool {
+        matches!(self, Self::Tls(tls) if tls.wants_write())
+    }
+}
+
 /// Sockets by the slot of their connection's token.
 #[derive(Debug, Default)]
 pub struct Sockets {
-    slots: Vec<Option<(ConnToken, Rc<TcpStream>)>>,
+    slots: Vec<Option<(ConnToken, Socket)>>,
 }
 
 impl Sockets {
     /// Adds the socket of a connection.
-    pub fn insert(&mut self, token: ConnToken, socket: Rc<TcpStream>) {
+    pub fn insert(&mut self, token: ConnToken, socket: Socket) {
         let at = token.0 as u32 as usize;
         if self.slots.len() <= at {
             self.slots.resize(at + 1, None);
@@ -35,7 +60,7 @@ impl Sockets {
         self.slots[at] = Some((token, socket));
     }
 
-    fn get(&self, token: ConnToken) -> Option<&Rc<TcpStream>> {
+    fn get(&self, token: ConnToken) -> Option<&Socket> {
         let (holder, socket) = self.slots.get(token.0 as u32 as usize)?.as_ref()?;
         (*holder == token).then_some(socket)
     }
@@ -60,24 +85,24 @@ thread_local! {
 
 impl Worker {
     /// The task of one connection, from its first byte to its last.
-    pub async fn connection(self, token: ConnToken, socket: Rc<TcpStream>) {
+    pub async fn connection(self, token: ConnToken, socket: Socket) {
         let Some(wake) = self.with_core(|core| core.conns.get_mut(token).map(|conn| Rc::clone(&conn.wake)))
         else {
             return;
         };
         let linger = loop {
-            let (read, write) = match self.next(token) {
+            let (read, write) = match self.next(token, &socket) {
                 Next::Wait { read, write } => (read, write),
                 Next::Close { linger } => break linger,
             };
             tokio::select! {
-                ready = socket.readable(), if read => {
+                ready = socket.tcp().readable(), if read => {
                     if ready.is_err() || !self.receive(token, &socket) {
                         break false;
                     }
                     self.flush();
                 }
-                _ = socket.writable(), if write => {
+                _ = socket.tcp().writable(), if write => {
                     self.with_core(|core| flush_one(core, token, &socket));
                 }
                 () = wake.notified() => {}
@@ -90,7 +115,7 @@ impl Worker {
         }
     }
 
-    fn next(&self, token: ConnToken) -> Next {
+    fn next(&self, token: ConnToken, socket: &Socket) -> Next {
         self.with_core(|core| {
             let Some(conn) = core.conns.get_mut(token) else { return Next::Close { linger: false } };
             if conn.dead {
@@ -101,29 +126,57 @@ impl Worker {
                 return Next::Close { linger: true };
             }
             conn.paused = !conn.draining && input_is_full(&conn.input, core.options.jute_max_buffer);
+            let write = write || socket.wants_write();
             Next::Wait { read: !conn.draining && !conn.paused && !conn.read_closed, write }
         })
     }
 
     /// Reads what is there; false at the end of the stream.
-    fn receive(&self, token: ConnToken, socket: &TcpStream) -> bool {
-        SCRATCH.with_borrow_mut(|scratch| match socket.try_read(scratch) {
-            // Whoever has said all it had to say (`echo srvr | nc`) may still wait for its answer.
-            Ok(0) => self.with_core(|core| {
-                let Some(conn) = core.conns.get_mut(token) else { return false };
-                conn.read_closed = true;
-                conn.phase == Phase::Closing
-            }),
-            Ok(len) => {
-                self.with_core(|core| {
-                    if let Some(conn) = core.conns.get_mut(token) {
-                        conn.input.extend_from_slice(&scratch[..len]);
+    fn receive(&self, token: ConnToken, socket: &Socket) -> bool {
+        SCRATCH.with_borrow_mut(|scratch| match socket {
+            Socket::Plain(tcp) => match tcp.try_read(scratch) {
+                Ok(0) => self.has_ended(token),
+                Ok(len) => {
+                    self.take(token, &scratch[..len]);
+                    true
+                }
+                Err(error) => error.kind() == ErrorKind::WouldBlock,
+            },
+            Socket::Tls(tls) => {
+                let mut plain = BytesMut::new();
+                let received = tls.read(scratch, &mut plain);
+                if !plain.is_empty() {
+                    self.take(token, &plain);
+                }
+                match received {
+                    Ok(Received::Open) => true,
+                    Ok(Received::End) => self.has_ended(token),
+                    Err(error) => {
+                        debug!(%error, "closing a connection that does not speak TLS");
+                        false
                     }
-                    core.advance(token);
-                });
-                true
+                }
             }
-            Err(error) => error.kind() == ErrorKind::WouldBlock,
+        })
+    }
+
+    /// Takes what a connection has sent.
+    pub fn take(&self, token: ConnToken, bytes: &[u8]) {
+        self.with_core(|core| {
+            if let Some(conn) = core.conns.get_mut(token) {
+                conn.input.extend_from_slice(bytes);
+            }
+            core.advance(token);
+        });
+    }
+
+    /// Nothing more comes; false if nothing is to be sent either. Whoever has said all it had to say
+    /// (`echo srvr | nc`) may still wait for its answer.
+    fn has_ended(&self, token: ConnToken) -> bool {
+        self.with_core(|core| {
+            let Some(conn) = core.conns.get_mut(token) else { return false };
+            conn.read_closed = true;
+            conn.phase == Phase::Closing
         })
     }
 
@@ -152,11 +205,15 @@ impl Worker {
     }
 }
 
-fn flush_one(core: &mut super::Core, token: ConnToken, socket: &TcpStream) {
+fn flush_one(core: &mut super::Core, token: ConnToken, socket: &Socket) {
     core.with_conn(token, |core, conn| {
         conn.dirty = false;
         conn.noted.responded(core.now);
-        if !write_out(conn, socket) {
+        let written = match socket {
+            Socket::Plain(tcp) => write_out(conn, tcp),
+            Socket::Tls(tls) => tls.write_out(&mut conn.output).is_ok(),
+        };
+        if !written {
             conn.kill();
         }
         if conn.output.is_empty() {
@@ -188,8 +245,12 @@ fn input_is_full(input: &[u8], max: usize) -> bool {
     input.len() >= INPUT_MAX && !matches!(frame::peek(input, max), Ok(None))
 }
 
-async fn discard(socket: &TcpStream) {
+async fn discard(socket: &Socket) {
     let mut scratch = vec![0; 4096];
+    if let Socket::Tls(tls) = socket {
+        tls.close();
+    }
+    let socket = socket.tcp();
     // Only the writing half is shut: the client sees the end after all that was sent.
     let shut = socket2::SockRef::from(socket).shutdown(std::net::Shutdown::Write);
     while shut.is_ok() && socket.readable().await.is_ok() {

@@ -183,6 +183,7 @@ impl Worker {
             };
             self.with_core(|core| {
                 core.let_go();
+                core.update_read_only();
                 self.shared.stats.set_serving(core.is_serving());
             });
             tokio::select! {

@@ -119,7 +119,7 @@ impl Core {
 
     /// `rw`, `ro`, or `null` when nobody is served.
     pub fn access(&self) -> &'static str {
-        match (self.read_only, self.is_serving()) {
+        match (self.read_only.is_on(), self.is_serving()) {
             (true, _) => "ro",
             (false, true) => "rw",
             (false, false) => "null",
@@ -128,7 +128,7 @@ impl Core {
 
     fn part(&mut self, question: Question) -> Part {
         let outstanding = self.outstanding.len() + self.pending_reads.len() + self.syncs.len();
-        let mut part = Part { outstanding, ..Part::default() };
+        let mut part = Part { outstanding, local_sessions: self.read_only.sessions(), ..Part::default() };
         let (now, zxid, began) = (self.now, self.zxid, self.stats.began());
         for conn in self.conns.iter_mut() {
             part.watch_count += conn.watches.len();

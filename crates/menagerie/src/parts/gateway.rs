@@ -36,10 +36,20 @@ pub struct Backends {
 
 /// A gateway that accepts clients.
 pub struct GatewayPart {
-    /// With the real port.
-    pub client_addr: SocketAddr,
+    /// Where clients connect, without TLS and with it; the real ports.
+    pub client_addrs: (Option<SocketAddr>, Option<SocketAddr>),
     /// The way in for the gRPC API.
     pub api: ApiHandle,
+}
+
+impl GatewayPart {
+    /// Its addresses, for the line that the process prints.
+    pub fn addresses(&self) -> String {
+        let (plain, secure) = self.client_addrs;
+        let plain = plain.map(|address| format!("client {address}"));
+        let secure = secure.map(|address| format!("secure client {address}"));
+        plain.into_iter().chain(secure).collect::<Vec<_>>().join(", ")
+    }
 }
 
 /// Starts a gateway on the runtime that calls; its workers have threads of their own.
@@ -47,7 +57,7 @@ pub fn start(process: &mut Process, options: GatewayOptions, backends: Backends)
     let (stores, trackers) = (backends.stores.clone(), backends.trackers.clone());
     let gateway = menagerie_gateway::start(options, backends.ensemble, backends.stores, backends.trackers);
     let gateway = Arc::new(gateway.map_err(|error| Error::component(NAME, error))?);
-    let part = GatewayPart { client_addr: gateway.client_addr(), api: gateway.api() };
+    let part = GatewayPart { client_addrs: gateway.client_addrs(), api: gateway.api() };
     let looked_at = Arc::downgrade(&gateway);
     process.board.add(NAME, move || {
         let (gateway, stores, trackers) = (looked_at.upgrade(), stores.clone(), trackers.clone());

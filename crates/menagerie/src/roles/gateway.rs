@@ -16,7 +16,7 @@ use crate::settings::Scope;
 pub async fn run(args: &GatewayArgs, recorder: PrometheusHandle) -> Result<()> {
     let settings = super::settings(&args.properties, &[Scope::Gateway])?;
     let mut options = gateway::options(&settings, &args.clients)?;
-    options.client_addr = args.client_addr;
+    options.client_addr = Some(args.client_addr);
     let (internal, admin) = component::bind(&args.common)?;
     let grpc = args.grpc_addr.map(|address| bind(address, "gRPC clients")).transpose()?;
     let id = args.id.node_id();
@@ -29,7 +29,7 @@ pub async fn run(args: &GatewayArgs, recorder: PrometheusHandle) -> Result<()> {
     stores.rotate_left(first);
     let backends = Backends { ensemble: remote::ensemble(&args.consensus, None)?, stores, trackers };
     let part = gateway::start(&mut process, options, backends)?;
-    line += &format!(", client {}", part.client_addr);
+    line += &format!(", {}", part.addresses());
     if let Some(bound) = grpc {
         line += &format!(", grpc {}", bound.address);
         public_api::serve(&process, &part, bound)?;

@@ -80,7 +80,7 @@ pub async fn run(plan: Plan, recorder: PrometheusHandle) -> Result<()> {
     }
     let backends = Backends { ensemble, stores, trackers };
     let gateway = gateway::start(&mut process, options, backends)?;
-    let mut line = format!("menagerie {} is serving: client {}", plan.name, gateway.client_addr);
+    let mut line = format!("menagerie {} is serving: {}", plan.name, gateway.addresses());
     if let Some(bound) = plan.grpc {
         line += &format!(", grpc {}", bound.address);
         public_api::serve(&process, &gateway, bound)?;

@@ -26,9 +26,8 @@ pub async fn run(args: &ServerArgs, recorder: PrometheusHandle) -> Result<()> {
         warn!("{warning}");
     }
     let mut options = gateway::options(&config.settings, &limits(args))?;
-    if let Some(address) = &config.client_addr {
-        options.client_addr = resolve(&address.place, &address.text)?;
-    }
+    let client_addr = config.client_addr.as_ref().map(|address| resolve(&address.place, &address.text));
+    options.client_addr = client_addr.transpose()?;
     options.standalone = !config.is_ensemble();
     options.about = about(&config)?;
     options.policy = options.policy.with_if(Policy::ENSEMBLE, config.is_ensemble());

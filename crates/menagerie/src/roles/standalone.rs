@@ -23,7 +23,7 @@ const NO_ADDRESS: &str = "localhost:0";
 pub async fn run(args: &StandaloneArgs, recorder: PrometheusHandle) -> Result<()> {
     let settings = super::settings(&args.properties, &[Scope::Tracker, Scope::Gateway])?;
     let mut options = gateway::options(&settings, &args.clients)?;
-    (options.client_addr, options.standalone) = (args.client_addr, true);
+    (options.client_addr, options.standalone) = (Some(args.client_addr), true);
     let timeouts = session_timeouts(&settings, args.tick_time)?;
     let dir = std::path::absolute(&args.data_dir).unwrap_or_else(|_| args.data_dir.clone());
     options.about = About {

@@ -27,7 +27,7 @@ pub fn apply(options: &mut GatewayOptions, settings: &Settings) -> Result<()> {
     }
     let fault = |error: ConfigError| settings.fault_of(&error.property, error.reason);
     let properties: Properties = settings.iter().map(|s| (s.key.as_str(), s.value.as_str())).collect();
-    let secure = settings.get("secureClientPort").is_some();
+    let secure = options.secure.is_some();
     options.registry = Registry::configure(&properties, secure).map_err(fault)?;
     options.sasl = SaslServer::configure(&properties, jaas(settings)?.as_deref()).map_err(fault)?;
     options.enforcement = Enforcement::configure(&properties, &options.registry).map_err(fault)?;

@@ -6,7 +6,7 @@ use menagerie_gateway::GatewayOptions;
 use menagerie_jute::four_letter::FourLetterWord;
 use menagerie_types::command::Policy;
 
-use super::{Settings, auth, limits};
+use super::{Settings, auth, limits, tls};
 use crate::cli::FourLetterWords;
 use crate::error::Result;
 
@@ -41,14 +41,8 @@ pub fn gateway_options(options: GatewayOptions, settings: &Settings) -> Result<G
     if let Some(words) = four_letter_words(settings)? {
         options.four_letter_words = words;
     }
-    for key in ["readonlymode.enabled", "client.portUnification"] {
-        if settings.flag(key)? == Some(true) {
-            return Err(settings.fault_of(key, "is not available yet"));
-        }
-    }
-    if settings.get("secureClientPort").is_some() {
-        return Err(settings.fault_of("secureClientPort", "is not available yet"));
-    }
+    options.read_only_mode |= settings.flag("readonlymode.enabled")?.unwrap_or(false);
+    options.secure = tls::secure(settings)?;
     limits::apply(&mut options.limits, settings)?;
     auth::apply(&mut options, settings)?;
     Ok(options)

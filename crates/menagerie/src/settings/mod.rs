@@ -11,6 +11,7 @@ mod given;
 mod keys;
 mod limits;
 pub mod properties;
+mod tls;
 mod tracker;
 
 use std::collections::BTreeMap;

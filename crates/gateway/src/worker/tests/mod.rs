@@ -1,6 +1,7 @@
 //! The worker's state, driven without sockets: bytes and link items in, bytes out.
 
 mod auth;
+mod limits;
 mod placed;
 mod sessions;
 mod watchers;
