@@ -155,7 +155,7 @@ impl Core {
 
     fn item(&mut self, now_ms: u64, item: LinkItem) -> Result<(), LinkFault> {
         match item {
-            LinkItem::Start { zxid, .. } => self.zxid = self.zxid.max(zxid),
+            LinkItem::Start { zxid, .. } | LinkItem::Applied { zxid, .. } => self.zxid = self.zxid.max(zxid),
             LinkItem::Lease(lease) => self.tracker.lease_seen(now_ms, known_lease(lease)),
             LinkItem::Sessions(table) => {
                 self.tracker.table_seen(now_ms, table.into_iter().map(known_session).collect());
@@ -173,7 +173,7 @@ impl Core {
             LinkItem::Refused { .. } => self.proposer.send_again(),
             LinkItem::ReadReply { token, frames, .. } => self.candidates(now_ms, token, frames),
             // Asked for by gateways only.
-            LinkItem::Event { .. } | LinkItem::Applied { .. } => {}
+            LinkItem::Event { .. } => {}
         }
         Ok(())
     }

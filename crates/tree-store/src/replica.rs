@@ -80,6 +80,7 @@ impl Replica {
         new.set_event_history_bytes(self.options.event_history_bytes);
         let mut state = self.state.write();
         let mut links = self.links.lock();
+        links.tell_progress(state.index(), state.zxid());
         links.close_all(&ServiceError::Unavailable("the replica was rebuilt from a peer".into()));
         links.clear_history();
         self.digests.lock().clear();
@@ -186,7 +187,10 @@ impl Replica {
 
     pub(crate) fn stop(&self) {
         self.stop.send_replace(true);
-        self.links.lock().close_all(&ServiceError::Unavailable("the replica is shutting down".into()));
+        self.with_links(|state, links| {
+            links.tell_progress(state.index(), state.zxid());
+            links.close_all(&ServiceError::Unavailable("the replica is shutting down".into()));
+        });
     }
 
     pub(crate) async fn stopped(&self) {

@@ -58,7 +58,7 @@ pub enum LinkItem {
         /// Registered with the read.
         watches: WatchSet,
     },
-    /// The index asked for with `await_applied` is reached.
+    /// The index asked for with `await_applied` is reached; or, now and then, just how far the replica is.
     Applied {
         /// Applied log index.
         index: LogIndex,

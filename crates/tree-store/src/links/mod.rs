@@ -34,6 +34,8 @@ struct Link {
     queue: Arc<LinkQueue>,
     follows_sessions: bool,
     placed: PlacedReads,
+    /// The last transaction of which it was told that there is nothing more up to it.
+    told: Zxid,
     /// Something was pushed since the last wake.
     touched: bool,
 }
@@ -109,6 +111,7 @@ impl Links {
             queue: Arc::default(),
             follows_sessions: hello.follow_sessions,
             placed: PlacedReads::default(),
+            told: Zxid(0),
             touched: false,
         };
         if hello.follow_sessions {
@@ -170,6 +173,15 @@ impl Links {
         }
     }
 
+    /// Tells every link how far the replica is. Whoever hears of nothing that concerns it must be able to say so when it
+    /// links again: it would fall behind what replicas remember.
+    pub(crate) fn tell_progress(&mut self, index: LogIndex, zxid: Zxid) {
+        let behind = self.links.iter().filter(|(_, link)| link.told < zxid).map(|(key, _)| *key);
+        for key in behind.collect::<Vec<_>>() {
+            self.push(key, LinkItem::Applied { index, zxid });
+        }
+    }
+
     /// Lets go what was pushed since the last time, as a whole, and hands out the queues concerned, to be woken
     /// without any lock.
     pub(crate) fn drain_touched(&mut self, queues: &mut Vec<Arc<LinkQueue>>) {
@@ -226,6 +238,9 @@ impl Links {
 
     fn push(&mut self, key: LinkKey, item: LinkItem) {
         let Some(link) = self.links.get_mut(&key) else { return };
+        if let LinkItem::Start { zxid, .. } | LinkItem::Applied { zxid, .. } = &item {
+            link.told = *zxid;
+        }
         link.queue.stage(item);
         if !link.touched {
             link.touched = true;

@@ -1,4 +1,4 @@
-//! What is done once a second: registration, truncation, forgetting, figures.
+//! What is done once a second: registration, truncation, progress, forgetting, figures.
 
 use std::time::Duration;
 
@@ -29,6 +29,7 @@ pub(super) async fn run(context: Context) {
             let state = context.replica.state.read();
             context.replica.links.lock().sweep_history(&state);
         }
+        context.replica.with_links(|state, links| links.tell_progress(state.index(), state.zxid()));
         figures(&context);
         tokio::select! {
             () = context.replica.checkpointed.notified() => {}

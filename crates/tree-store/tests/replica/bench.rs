@@ -105,7 +105,11 @@ pub struct Gateway {
 pub struct Linked {
     pub link: Box<dyn StoreLink>,
     pub queue: Arc<LinkQueue>,
+    /// Without what was only said about the replica's progress, which comes at any time.
     pub items: Vec<LinkItem>,
+    /// How far the replica has said it is.
+    pub told: Zxid,
+    pub awaits: bool,
 }
 
 impl Gateway {
@@ -177,7 +181,7 @@ impl Linked {
     pub async fn open(store: &LocalTreeStore, hello: LinkHello) -> Self {
         let link = store.link(hello).await.expect("link");
         let queue = Arc::clone(link.queue());
-        let mut this = Self { link, queue, items: Vec::new() };
+        let mut this = Self { link, queue, items: Vec::new(), told: Zxid(0), awaits: false };
         this.take();
         assert!(matches!(this.items.remove(0), LinkItem::Start { .. }));
         assert!(matches!(this.items.remove(0), LinkItem::Lease(_)));
@@ -187,6 +191,14 @@ impl Linked {
     /// Takes what is there.
     pub fn take(&mut self) {
         self.queue.take(&mut self.items).expect("link stands");
+        let (told, awaits) = (&mut self.told, self.awaits);
+        self.items.retain(|item| match item {
+            LinkItem::Applied { zxid, .. } => {
+                *told = *zxid;
+                awaits
+            }
+            _ => true,
+        });
     }
 
     /// Waits until something in the items satisfies `holds`, then gives all of them.

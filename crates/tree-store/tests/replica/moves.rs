@@ -7,7 +7,7 @@ use menagerie_proto::tree_store::{LinkHello, LinkItem, TreeStore};
 use menagerie_tree_store::TreeStoreOptions;
 use menagerie_types::{EventType, WatchKind, WatchKinds, Zxid};
 
-use crate::bench::{Bench, Gateway, Linked, options, results};
+use crate::bench::{Bench, Gateway, Linked, options, results, soon};
 use crate::log::FakeLog;
 
 #[tokio::test]
@@ -212,6 +212,49 @@ async fn persistent_watches_fire_again_and_again_and_end_when_asked() {
     linked.link.unwatch("/a", WatchKinds::PERSISTENT);
     assert_eq!(after("/a/e", &mut linked).await, []);
     assert_eq!(bench.status().await.watch_count, 1, "the data watch waits on");
+}
+
+#[tokio::test]
+async fn a_link_that_hears_of_nothing_can_say_so_after_a_restart() {
+    let log = FakeLog::new();
+    let mut writer = Gateway::new(&log, 1);
+    writer.create("/a");
+    writer.commit();
+    let bench = Bench::start(&log).await;
+    let watches = vec![(WatchKind::PersistentRecursive, "/a".to_owned())];
+    let hello = LinkHello { zxid: Zxid(1), watches, ..Gateway::new(&log, 2).hello() };
+    let mut idle = Linked::open(&bench.store, hello.clone()).await;
+    let mut writing = writer.link(&bench.store).await;
+    for round in 0..2 {
+        writer.create(&format!("/other{round}"));
+        writer.commit();
+        writing.until_result(2 + round).await;
+        let written = bench.status().await.zxid;
+        if round == 0 {
+            let told = async {
+                while idle.told < written {
+                    idle.queue.ready().await;
+                    idle.take();
+                }
+            };
+            soon("the idle link is told", told).await;
+        }
+    }
+    let dir = bench.stop().await;
+    idle.take();
+    assert_eq!(idle.items, []);
+    writer.outbox.acknowledge(3);
+    writer.create("/a/b");
+    writer.commit();
+    let bench = Bench::start_in(&log, dir, vec![]).await;
+    let link = bench.store.link(LinkHello { zxid: idle.told, ..hello }).await.expect("link");
+    let mut items = Vec::new();
+    while events(&items).is_empty() {
+        soon("the event", link.queue().ready()).await;
+        link.queue().take(&mut items).expect("link stands");
+    }
+    assert!(matches!(items[0], LinkItem::Start { events_complete: true, .. }), "{items:?}");
+    assert_eq!(events(&items), [(EventType::NodeCreated, "/a/b".to_owned())]);
 }
 
 async fn start_remembering(log: &Arc<FakeLog>, event_history_bytes: usize) -> Bench {
