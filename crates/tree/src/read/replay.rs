@@ -24,14 +24,14 @@ pub(super) struct Replay<'a> {
 }
 
 impl State {
-    /// What the request's persistent watches have missed and the caller may know; nothing if the history does not
-    /// reach back to when it was last here.
-    pub(super) fn replay(&self, request: &SetWatches2<'_>, auth: &[u8]) -> Replay<'_> {
+    /// What the request's persistent watches have missed since and the caller may know; nothing if the history does
+    /// not reach back so far.
+    pub(super) fn replay(&self, request: &SetWatches2<'_>, since: Zxid, auth: &[u8]) -> Replay<'_> {
         let mut replay = Replay::default();
         if request.persistent.is_empty() && request.persistent_recursive.is_empty() {
             return replay;
         }
-        let Some(events) = self.events_since(request.relative_zxid) else { return replay };
+        let Some(events) = self.events_since(since) else { return replay };
         let at: HashSet<&str> = request.persistent.iter().copied().collect();
         let below: HashSet<&str> = request.persistent_recursive.iter().copied().collect();
         let mut len = 0;

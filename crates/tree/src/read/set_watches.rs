@@ -29,10 +29,11 @@ impl State {
     /// Appends the events that were missed, then the reply; returns the watches to register.
     ///
     /// Persistent watches get what they missed one by one, as far as the history knows it; ZooKeeper gives them
-    /// nothing. A one-shot watch that such an event fires at the client does not fire, and is not left, here.
+    /// nothing. Clients do not know the zxids of the events that they were told, so whoever does says up to where that
+    /// was: a zxid (i64) behind setWatches2's record, or the maximum for nothing to be told again. A one-shot watch that such an event fires at the client does not fire, and is not left, here.
     pub(super) fn set_watches(&self, read: &Command<'_>, out: &mut BytesMut) -> Result<Watches, ErrorCode> {
-        let request = decode(read).map_err(|_| ErrorCode::MarshallingError)?;
-        let replay = self.replay(&request, read.auth);
+        let (request, told) = decode(read).map_err(|_| ErrorCode::MarshallingError)?;
+        let replay = self.replay(&request, request.relative_zxid.max(told), read.auth);
         let mut left = Vec::new();
         let one_shot = [
             (WatchKind::Data, &request.data),
@@ -61,13 +62,14 @@ impl State {
     }
 }
 
-/// setWatches as setWatches2 without persistent watches.
-fn decode<'a>(read: &Command<'a>) -> Result<SetWatches2<'a>, JuteError> {
+/// The request (setWatches as setWatches2 without persistent watches), and what is known to have been told.
+fn decode<'a>(read: &Command<'a>) -> Result<(SetWatches2<'a>, Zxid), JuteError> {
     let body = &mut Reader::new(read.body);
     if read.op == OpCode::SetWatches2 {
-        return SetWatches2::decode(body);
+        let request = SetWatches2::decode(body)?;
+        return Ok((request, body.i64().map_or(Zxid(0), Zxid)));
     }
     let SetWatches { relative_zxid, data, exist, child } = SetWatches::decode(body)?;
     let (persistent, persistent_recursive) = (Vec::new(), Vec::new());
-    Ok(SetWatches2 { relative_zxid, data, exist, child, persistent, persistent_recursive })
+    Ok((SetWatches2 { relative_zxid, data, exist, child, persistent, persistent_recursive }, Zxid(0)))
 }

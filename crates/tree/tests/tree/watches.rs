@@ -182,6 +182,27 @@ fn what_the_history_does_not_know_or_the_caller_may_not_is_not_told() {
 }
 
 #[test]
+fn what_was_told_already_is_not_told_again() {
+    let mut world = family();
+    let since = world.state.zxid();
+    world.set("/a", b"1", -1); // 5
+    world.set("/a", b"2", -1); // 6
+    for (told, zxids) in [(4, &[5, 6][..]), (0, &[5, 6]), (5, &[6]), (6, &[]), (i64::MAX, &[])] {
+        let mut body = BytesMut::new();
+        let nothing = Vec::new;
+        let (data, exist, child, persistent_recursive) = (nothing(), nothing(), nothing(), nothing());
+        let persistent = vec!["/a"];
+        SetWatches2 { relative_zxid: since, data, exist, child, persistent, persistent_recursive }
+            .encode(&mut body);
+        menagerie_jute::write::i64(&mut body, told);
+        let (replies, left) = world.read_all(OpCode::SetWatches2, NOBODY, body);
+        let events = &replies[..replies.len() - 1];
+        assert!(events.iter().map(|event| event.zxid).eq(zxids.iter().copied()), "{told}");
+        assert_eq!(left.len(), 1);
+    }
+}
+
+#[test]
 fn lists_that_are_null_do_not_decode() {
     let world = World::new();
     for at in 0..3 {
