@@ -92,6 +92,9 @@ impl Core {
 
     pub(super) fn write_answered(&mut self, conn: &mut Conn, frame: &[u8]) {
         conn.writes -= 1;
+        if conn.dead {
+            return;
+        }
         let err = i32::from_be_bytes(*frame[ERR_AT..].first_chunk().unwrap_or(&[0; 4]));
         if err == ErrorCode::SessionMoved.code() {
             // ZooKeeper closes the connection of a moved session without a reply.

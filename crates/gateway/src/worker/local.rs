@@ -95,6 +95,9 @@ impl Core {
                 SyncTarget::Conn(token, xid, path) => {
                     self.with_conn(token, |core, conn| {
                         conn.exclusive = false;
+                        if conn.dead {
+                            return;
+                        }
                         let mark = begin_reply(&mut conn.output, xid, core.zxid, 0);
                         write::string(&mut conn.output, path.as_deref());
                         end_reply(&mut conn.output, mark);
@@ -117,6 +120,9 @@ impl Core {
 
     /// Answers without a body.
     pub fn answer_as_of(&mut self, conn: &mut Conn, xid: i32, zxid: Zxid, result: Result<(), ErrorCode>) {
+        if conn.dead {
+            return;
+        }
         let mark = begin_reply(&mut conn.output, xid, zxid, result.err().map_or(0, ErrorCode::code));
         end_reply(&mut conn.output, mark);
         self.answered(conn);

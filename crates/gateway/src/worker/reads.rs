@@ -121,6 +121,9 @@ impl Core {
                 let mut unclaimed = Some(watches);
                 self.with_conn(token, |core, conn| {
                     *(if read.placed { &mut conn.placed } else { &mut conn.reads }) -= 1;
+                    if conn.dead {
+                        return;
+                    }
                     conn.sent += 1;
                     core.stats.sent(1);
                     conn.output.extend_from_slice(frames);

@@ -107,6 +107,19 @@ fn the_end_of_a_session_is_its_last_word() {
 }
 
 #[test]
+fn nothing_more_is_said_to_a_connection_whose_session_has_moved() {
+    let mut bench = placing(ReadPlacement::Placed);
+    bench.request(OpCode::SetData, 1);
+    bench.feed(&request(OpCode::GetData.code(), 2, true));
+    bench.request(OpCode::SetData, 3);
+    bench.results(1, &[(1, ErrorCode::SessionMoved.code())]);
+    bench.read_reply(2, vec![(WatchKind::Data, "/a".into())]);
+    bench.results(2, &[(3, 0)]);
+    assert!(bench.conn().dead && bench.output().is_empty());
+    assert_eq!(*bench.replica.unwatched.lock(), [("/a".to_owned(), WatchKinds(WatchKind::Data as u8))]);
+}
+
+#[test]
 fn there_is_an_end_to_reads_with_a_place() {
     let mut bench = placing(ReadPlacement::Placed);
     bench.request(OpCode::SetData, 0);
