@@ -240,22 +240,24 @@ fn faults_of_properties_name_the_argument_or_the_variable() {
         let my_id = |_: &Path| Ok(None);
         parse(&Files { name: "zoo.cfg", text: ONE, dynamic: None, given: &given, my_id: &my_id })
     };
-    let cases: [(&[&str], &[(&str, &str)], &str); 4] = [
+    let arguments = [
         (
-            &["zookeeper.enforcequota=true"],
-            &[],
+            "zookeeper.enforcequota=true",
             "-Dzookeeper.enforcequota: unknown property; did you mean enforceQuota?",
         ),
-        (&[], &[("JVMFLAGS", "-Dzookeeper.foo=1")], "JVMFLAGS: -Dzookeeper.foo: unknown property; remove it"),
-        (&["minSessionTimeout=x"], &[], "-DminSessionTimeout: `x` is not a whole number"),
-        (
-            &[],
-            &[("MENAGERIE_MAX_SESSION_TIMEOUT", "1")],
-            "MENAGERIE_MAX_SESSION_TIMEOUT: the smallest session",
-        ),
+        ("minSessionTimeout=x", "-DminSessionTimeout: `x` is not a whole number"),
+        ("server.1=a:1:2", "-Dserver.1: unknown property; did you mean server.N"),
     ];
-    for (arguments, variables, expected) in cases {
-        let message = with(arguments, variables).expect_err(expected).to_string();
+    for (argument, expected) in arguments {
+        let message = with(&[argument], &[]).expect_err(expected).to_string();
+        assert!(message.starts_with(expected), "{message}");
+    }
+    let variables = [
+        (("JVMFLAGS", "-Dzookeeper.foo=1"), "JVMFLAGS: -Dzookeeper.foo: unknown property; remove it"),
+        (("MENAGERIE_MAX_SESSION_TIMEOUT", "1"), "MENAGERIE_MAX_SESSION_TIMEOUT: the smallest session"),
+    ];
+    for (variable, expected) in variables {
+        let message = with(&[], &[variable]).expect_err(expected).to_string();
         assert!(message.starts_with(expected), "{message}");
     }
     // What the file says already is not said twice.
