@@ -6,6 +6,7 @@ COMPAT_SHAPE says which; for Apache ZooKeeper there is nothing to replace.
 """
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -14,15 +15,36 @@ from types import SimpleNamespace
 sys.path += [str(Path(__file__).parent), str(Path(__file__).parents[2] / "e2e")]
 
 from kazoo.testing import common  # noqa: E402
+from OpenSSL import crypto  # noqa: E402
 
 from options import jvm_flags, with_pem  # noqa: E402
 
 
 def pytest_configure():
+    # kazoo.testing stops its servers at exit; a plain end by a signal would leave them behind.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     shape = os.environ["COMPAT_SHAPE"]
     if not shape.startswith("zookeeper"):
         # The module of this name is all that kazoo.testing.common starts processes with.
         common.subprocess = SimpleNamespace(Popen=start_machine if shape == "split" else start_server)
+        common.OpenSSL = SimpleNamespace(crypto=Crypto())
+
+
+class Certificate(crypto.X509):
+    """kazoo.testing issues X.509 certificates of version 1, which nobody may any more: rustls refuses them, Java does not."""
+
+    def __init__(self):
+        super().__init__()
+        self.set_version(2)
+
+
+class Crypto:
+    """The module, but for how certificates begin."""
+
+    X509 = Certificate
+
+    def __getattr__(self, name: str):
+        return getattr(crypto, name)
 
 
 def start_server(args: list[str]) -> subprocess.Popen:

@@ -77,13 +77,17 @@ def run(shape: str, words: list[str], suffix: str = "") -> dict[str, str]:
         "--timeout=180", f"--junitxml={report}", "--maxfail=100", "-q", "-rfE", *words,
     ]
     with output.open("wb") as log:
+        suite = subprocess.Popen(
+            command, env=environment, cwd=REPORTS, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+        )
         try:
-            subprocess.run(
-                command, env=environment, cwd=REPORTS, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                timeout=SUITE_SECONDS,
-            )
+            suite.wait(SUITE_SECONDS)
         except subprocess.TimeoutExpired:
             print(f"not ok {shape}: not done after {SUITE_SECONDS} s")
+        finally:
+            # Not killed: it ends its servers.
+            suite.terminate()
+            suite.wait()
     if not report.exists():
         print(output.read_text(errors="replace")[-4000:])
         raise SystemExit(f"{shape}: the suite did not get to its end")
