@@ -9,6 +9,7 @@ from kazoo.protocol.states import KeeperState
 
 from harness.cluster import four_letter_word, mode
 from harness.ensemble import Ensemble
+from harness.split import Split
 from harness.wait import eventually
 from jute import Reader, int32, string
 from raw import (
@@ -22,23 +23,35 @@ NOT_READ_ONLY = -119
 MULTI, SET_DATA = 14, 5
 
 
-@pytest.fixture(scope="module")
-def cut_off(tmp_path_factory):
-    """An ensemble with `/kept` in it, of which two of three members are then killed; and the one that remains."""
-    cluster = Ensemble(tmp_path_factory.mktemp("read-only"))
+def ensemble(directory) -> tuple[Ensemble, list[str]]:
+    """One member will remain."""
+    cluster = Ensemble(directory)
     for process in cluster.processes.values():
         process.command.append("-Dreadonlymode.enabled=true")
+    return cluster, cluster.names()[1:]
+
+
+def split(directory) -> tuple[Split, list[str]]:
+    """All but the log's quorum will remain."""
+    cluster = Split(directory)
+    cluster.env["SERVER_JVMFLAGS"] = "-Xmx1g -Dreadonlymode.enabled=true"
+    return cluster, ["consensus-1", "consensus-2"]
+
+
+@pytest.fixture(scope="module", params=[ensemble, split])
+def cut_off(request, tmp_path_factory):
+    """A cluster with `/kept` in it that has then lost its quorum, and an address that is still there."""
+    cluster, victims = request.param(tmp_path_factory.mktemp("read-only"))
     try:
         cluster.up()
-        name, address = next(iter(cluster.addresses().items()))
+        address = next(iter(cluster.addresses().values()))
         with RawClient(address) as client:
             client.connect(timeout_ms=40_000)
             client.create("/kept", b"data")
             cluster.before = client.session
-        for other in cluster.names():
-            if other != name:
-                cluster.kill9(other)
-        eventually(lambda: mode(address) == "read-only", 30, "the last member serves reads")
+        for name in victims:
+            cluster.kill9(name)
+        eventually(lambda: mode(address) == "read-only", 30, "reads are served")
         cluster.last = address
         yield cluster
     finally:
