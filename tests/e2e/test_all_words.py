@@ -6,6 +6,7 @@ import socket
 import pytest
 
 from harness.cluster import four_letter_word
+from harness.ensemble import Ensemble
 from harness.own import Own
 from harness.zookeeper import ZooKeeper
 from raw import RawClient
@@ -200,3 +201,29 @@ def test_every_thread_tells_of_its_connections(tmp_path):
         assert ask(own.address, b"wchs") == "6 connections watching 1 paths\nTotal watches:6\n"
         for client in clients:
             client.drop()
+
+
+@pytest.mark.menagerie
+def test_members_tell_of_their_ensemble(tmp_path):
+    cluster = Ensemble(tmp_path)
+    for process in cluster.processes.values():
+        process.command.append("-Dzookeeper.4lw.commands.whitelist=*")
+    try:
+        cluster.up()
+        leader = cluster.addresses()[cluster.leader()]
+        follower = next(address for address in cluster.addresses().values() if address != leader)
+        for address, state in (leader, "leader"), (follower, "follower"):
+            figures = dict(line.split("\t") for line in ask(address, b"mntr").splitlines())
+            assert figures["zk_server_state"] == state
+            assert figures["zk_peer_state"] == {"leader": "leading", "follower": "following"}[state] + " - broadcast"
+            if state == "leader":
+                assert (figures["zk_quorum_size"], figures["zk_learners"]) == ("3", "2")
+                assert figures["zk_synced_followers"] == "2"
+            settings, membership = ask(address, b"conf").split("membership: \n")
+            settings = dict(line.split("=", 1) for line in settings.splitlines())
+            assert (settings["initLimit"], settings["syncLimit"], settings["peerType"]) == ("10", "5", "0")
+            assert int(settings["serverId"]) in (1, 2, 3)
+            assert len([line for line in membership.splitlines() if line.startswith("server.")]) == 3
+            assert "version=" in membership.splitlines()[-1]
+    finally:
+        cluster.down()
