@@ -8,6 +8,9 @@ SESSION = re.compile(r"(ephemeralOwner = 0x)([1-9a-f][0-9a-f]*)")
 TIME = re.compile(r"^([cm]time) = (.*)")
 EPOCH = "Thu Jan 01 00:00:00 "
 PORTS = re.compile(r"\b127\.0\.0\.1:\d+(:\d+)?")
+# The version is part of the configuration, whose length is told, too.
+VERSION = re.compile(r"^version=([0-9a-f]+)$")
+LENGTH = re.compile(r"^(dataLength = )(\d+)$")
 LIST = re.compile(r"^\[(.*)\]$")
 # Another thread prints these, at any time.
 WATCHER, EVENT = "WATCHER::", "WatchedEvent "
@@ -26,7 +29,9 @@ class Clearing:
         self.sessions: dict[str, str] = {}
 
     def lines(self, lines: list[str]) -> list[str]:
-        return [self.line(line) for line in lines if line.strip() and not line.startswith("SLF4J")]
+        version = next((found[1] for found in map(VERSION.match, lines) if found), "")
+        kept = (line for line in lines if line.strip() and not line.startswith("SLF4J"))
+        return [self.line(LENGTH.sub(lambda found: found[1] + str(int(found[2]) - len(version)), line)) for line in kept]
 
     def line(self, line: str) -> str:
         for value, name in self.replaced.items():
