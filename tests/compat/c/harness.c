@@ -214,7 +214,7 @@ zhandle_t *connect_with(const char *hosts, struct events *events, int timeout_ms
     return handle;
 }
 
-zhandle_t *connected(void) { return connect_with(all_hosts, new_events(), 10000, NULL); }
+zhandle_t *connected(void) { return connect_with(all_hosts, new_events(), 30000, NULL); }
 
 static int is_connected(void *handle) { return zoo_state(handle) == ZOO_CONNECTED_STATE; }
 int await_connected(zhandle_t *handle) { return eventually(is_connected, handle, 2 * WAIT_MS); }

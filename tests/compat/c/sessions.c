@@ -125,7 +125,7 @@ static const char *a_root_of_its_own(void) {
     int length = sizeof value;
     struct events *events = new_events();
     snprintf(hosts, sizeof hosts, "%s%s", all_hosts, root);
-    zhandle_t *inside = connect_with(hosts, new_events(), 10000, NULL);
+    zhandle_t *inside = connect_with(hosts, new_events(), 30000, NULL);
     REQUIRE(inside);
     REQUIRE_RC(ZNONODE, zoo_wexists(inside, "/n", record_event, events, &stat));
     REQUIRE_RC(ZOK, zoo_create(inside, "/n", "v", 1, &ZOO_OPEN_ACL_UNSAFE, ZOO_PERSISTENT, path, sizeof path));

@@ -68,7 +68,7 @@ static const char *the_default_watcher(void) {
     char value[8];
     int length = sizeof value;
     struct events *events = new_events();
-    zhandle_t *other = connect_with(all_hosts, events, 10000, NULL);
+    zhandle_t *other = connect_with(all_hosts, events, 30000, NULL);
     REQUIRE(other);
     REQUIRE_RC(ZOK, put(at("n"), ""));
     REQUIRE_RC(ZOK, zoo_exists(other, root, 0, &stat));

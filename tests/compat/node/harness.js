@@ -27,7 +27,7 @@ function within(promise, what, ms = WAIT_MS) {
 /** A client whose calls are promises. What has two results gives an array. */
 class Client {
   constructor(hosts, options) {
-    this.zk = zookeeper.createClient(hosts, { sessionTimeout: 10000, spinDelay: 50, retries: 0, ...options });
+    this.zk = zookeeper.createClient(hosts, { sessionTimeout: 30000, spinDelay: 50, retries: 0, ...options });
   }
 
   async connect() {

@@ -56,7 +56,7 @@ pub fn has_members() -> bool {
 }
 
 pub fn connector() -> Connector {
-    Client::connector().with_session_timeout(Duration::from_secs(20)).with_server_version(3, 9, 5)
+    Client::connector().with_session_timeout(Duration::from_secs(30)).with_server_version(3, 9, 5)
 }
 
 pub async fn connect() -> Result<Client> {
