@@ -27,14 +27,14 @@ impl State {
         command: &Command<'_>,
         effects: &mut E,
     ) -> Result<(), ErrorCode> {
+        let request = ReconfigRequest::decode(&mut Reader::new(command.body));
+        let request = request.map_err(|_| ErrorCode::MarshallingError)?;
         if !txn.policy.contains(Policy::RECONFIG_ENABLED) {
             return Err(ErrorCode::ReconfigDisabled);
         }
         if !txn.policy.contains(Policy::ENSEMBLE) {
             return Err(ErrorCode::Unimplemented);
         }
-        let request = ReconfigRequest::decode(&mut Reader::new(command.body));
-        let request = request.map_err(|_| ErrorCode::MarshallingError)?;
         let id = self.tree.require(CONFIG)?;
         let node = self.tree.get(id);
         // The version of what is shown is the transaction that made it.

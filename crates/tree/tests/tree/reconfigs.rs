@@ -77,4 +77,6 @@ fn errors_come_in_zookeepers_order() {
     assert_eq!(asked(&mut world, -1), Some(ErrorCode::Unimplemented));
     world.policy = Policy::ENSEMBLE;
     assert_eq!(asked(&mut world, -1), Some(ErrorCode::ReconfigDisabled));
+    let cut = world.run(OpCode::Reconfig, NOBODY, BytesMut::from(&b"\0\0\0\x01"[..]));
+    assert_eq!(cut.error(), Some(ErrorCode::MarshallingError), "decoding comes first");
 }
