@@ -58,11 +58,9 @@ impl Tokens {
     pub fn body(&mut self, op: i32, err: i32, body: &[u8], own: &str) {
         let mark = self.tokens.len();
         let mut reader = Reader::new(body);
-        // ZooKeeper sends what it has of a multiRead that fails midway. Nobody reads it.
-        if err != 0 && op == OpCode::MultiRead.code() {
-            return;
-        }
-        if err == 0 && self.result(op, &mut reader, own).is_err() {
+        // What there is of a multiRead that fails midway comes behind the error.
+        let has_result = err == 0 || op == OpCode::MultiRead.code() && !body.is_empty();
+        if has_result && self.result(op, &mut reader, own).is_err() {
             self.tokens.truncate(mark);
             reader = Reader::new(body);
         }

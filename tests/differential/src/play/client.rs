@@ -250,7 +250,8 @@ impl Client {
             _ => Token::Header(header.zxid),
         });
         // Whether one that cannot be decoded takes a zxid is up to the server.
-        if is_write && header.err != 0 && header.err != ErrorCode::MarshallingError.code() {
+        let is_decoded = header.err != ErrorCode::MarshallingError.code();
+        if is_write && header.err != 0 && is_decoded {
             tokens.text(if fresh { ", a zxid of its own" } else { ", no zxid of its own" });
         }
         if request.op == OpCode::CloseSession.code() && header.err == 0 {
