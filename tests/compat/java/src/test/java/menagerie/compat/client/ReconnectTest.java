@@ -109,8 +109,32 @@ class ReconnectTest extends ClientCase {
             own.expect(EventType.NodeDataChanged, root + "/flat");
             create(root + "/deep/c" + i);
             own.expect(EventType.NodeCreated, root + "/deep/c" + i);
+            // A reply that is newer than the event: the client says by its zxid what it knows when it comes back.
+            away.exists(root + "/deep/c" + i, false);
         }
         own.assertNone();
+    }
+
+    /**
+     * The client tells the zxid of its last reply when it comes back, not that of its last event. A service that delivers
+     * what was missed may therefore repeat what came after that reply, and must lose nothing.
+     */
+    @Test
+    void persistentWatchesStayWithoutRepliesInBetween() throws Exception {
+        openThroughProxy();
+        away.addWatch(root, own, AddWatchMode.PERSISTENT_RECURSIVE);
+        List<String> told = new ArrayList<>();
+        List<String> expected = new ArrayList<>();
+        for (int i = 0; i < 3; i++) {
+            cut();
+            resume();
+            create(root + "/c" + i);
+            expected.add("NodeCreated " + root + "/c" + i);
+            Wait.untilEqual(expected, () -> {
+                told.addAll(own.drain());
+                return told.stream().distinct().toList();
+            });
+        }
     }
 
     @Test
