@@ -3,6 +3,8 @@
 import pytest
 
 import raw as wire
+from harness.cluster import four_letter_word
+from harness.wait import eventually
 from jute import Reader
 from raw import CHANGED, CHILDREN_CHANGED, CREATED, DELETED, Closed, Event
 
@@ -254,13 +256,29 @@ def test_set_watches_2_tells_what_one_shot_watches_missed(raw, root):
     ]
 
 
+def connections(address):
+    """How many connections the server at the address has, the asking one not counted."""
+    for line in four_letter_word(address, b"srvr").decode().splitlines():
+        if line.startswith("Connections: "):
+            return int(line.removeprefix("Connections: ")) - 1
+    raise AssertionError("srvr tells no number of connections")
+
+
+def drop(cluster, client):
+    """Ends a connection to the first address, and waits until the server has noticed."""
+    address = next(iter(cluster.addresses().values()))
+    before = connections(address)
+    client.drop()
+    eventually(lambda: connections(address) < before, what="the server has noticed")
+
+
 @pytest.mark.menagerie
-def test_what_a_persistent_watch_missed_while_its_client_was_away_is_told(raw, root):
+def test_what_a_persistent_watch_missed_while_its_client_was_away_is_told(cluster, raw, root):
     """ZooKeeper resumes such watches in silence. Here the events come before the reply, with their own zxids."""
     client, other = raw(), raw()
     add_watch(client, root, RECURSIVE)
     client.sync(root)
-    client.drop()
+    drop(cluster, client)
     other.sync(root)
     other.create(f"{root}/a")
     other.set(f"{root}/a", b"new")
@@ -270,6 +288,20 @@ def test_what_a_persistent_watch_missed_while_its_client_was_away_is_told(raw, r
     assert set_watches2(back, client.last_zxid, recursive=[root]).err == 0
     node = f"{root}/a"
     assert back.take_events() == [Event(CREATED, node), Event(CHANGED, node), Event(DELETED, node)]
+
+
+def test_what_was_told_before_the_connection_went_is_not_told_again(cluster, raw, root):
+    """Java's client says what it has seen by the last reply: events that came since do not count."""
+    client, other = raw(), raw()
+    add_watch(client, root, RECURSIVE)
+    seen = client.last_zxid
+    other.create(f"{root}/told")
+    assert client.wait_events(1) == [Event(CREATED, f"{root}/told")]
+    drop(cluster, client)
+    back = raw(session=client.session, last_zxid=seen)
+    for _ in range(2):
+        assert set_watches2(back, seen, recursive=[root]).err == 0
+    assert back.take_events() == []
 
 
 def test_questions_about_watches_keep_their_place_among_pipelined_requests(raw, root):

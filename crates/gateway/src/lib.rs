@@ -16,6 +16,7 @@ mod options;
 mod stats;
 mod throttle;
 mod tls;
+mod told;
 mod trackers;
 mod worker;
 
@@ -27,6 +28,7 @@ use menagerie_proto::tree_store::TreeStore;
 use parking_lot::Mutex;
 
 use throttle::SessionThrottle;
+use told::Told;
 
 pub use about::{About, Quorum};
 pub use api::{ApiEvent, ApiHandle, ApiReply};
@@ -48,6 +50,7 @@ pub(crate) struct Shared {
     pub stores: Vec<Arc<dyn TreeStore>>,
     pub trackers: Trackers,
     pub throttle: Arc<SessionThrottle>,
+    pub told: Arc<Mutex<Told>>,
     /// Where clients connect, without and with TLS; with the real ports.
     pub addresses: OnceLock<(Option<SocketAddr>, Option<SocketAddr>)>,
 }
@@ -64,6 +67,7 @@ impl Shared {
             throttle: Arc::new(SessionThrottle::new(options.limits.connection_throttle.clone())),
             options: Arc::new(options),
             stats: Arc::default(),
+            told: Arc::default(),
             facts: Arc::default(),
             ensemble,
             stores,

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use bytes::BytesMut;
 use menagerie_auth::SaslExchange;
-use menagerie_types::SessionId;
+use menagerie_types::{SessionId, Zxid};
 use tokio::sync::Notify;
 
 use super::api::WatchStream;
@@ -47,6 +47,8 @@ pub enum Phase {
 pub struct Connecting {
     /// Echoed in kind: absent when absent.
     pub read_only: Option<bool>,
+    /// A new session was asked for.
+    pub is_new: bool,
 }
 
 /// Who is at the other end.
@@ -95,6 +97,12 @@ pub struct Conn {
     pub exclusive: bool,
     /// Where it watches anything; what, the worker's table knows.
     pub watches: HashSet<Rc<str>>,
+    /// Up to where earlier connections of the session were told events; none were, if the session is new.
+    pub told: Option<Zxid>,
+    /// Everything up to this transaction has been sent.
+    pub sent_to: Zxid,
+    /// Something to be sent was thrown away.
+    pub is_cut: bool,
     /// Nothing more is taken from it; what is in `output` is still sent.
     pub draining: bool,
     /// To be dropped at once.
@@ -148,6 +156,9 @@ impl Conn {
             placed: 0,
             exclusive: false,
             watches: HashSet::new(),
+            told: None,
+            sent_to: Zxid(0),
+            is_cut: false,
             draining: false,
             dead: false,
             touched: false,
@@ -174,6 +185,7 @@ impl Conn {
     /// Drops the connection without another word.
     pub fn kill(&mut self) {
         self.dead = true;
+        self.is_cut |= !self.output.is_empty();
         self.output.clear();
         self.wake.notify_one();
     }

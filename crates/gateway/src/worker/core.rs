@@ -29,6 +29,7 @@ use crate::facts::Facts;
 use crate::options::GatewayOptions;
 use crate::stats::Stats;
 use crate::throttle::SessionThrottle;
+use crate::told::Told;
 
 /// Reports without an answer after which a gateway says that it does not serve.
 const SILENT_REPORTS: u32 = 8;
@@ -133,6 +134,7 @@ pub struct Core {
     /// Connections that wait until less is outstanding.
     pub throttled: Vec<ConnToken>,
     pub throttle: Arc<SessionThrottle>,
+    pub told: Arc<Mutex<Told>>,
     pub large: LargeRequests,
     pub read_only: ReadOnly,
     pub began: Instant,
@@ -147,6 +149,7 @@ pub struct Core {
 impl Core {
     /// A worker without connections or link.
     pub fn new(shared: &Shared, proposer: Proposer, now: Instant) -> Self {
+        shared.told.lock().join(proposer.incarnation());
         Self {
             options: Arc::clone(&shared.options),
             stats: Arc::clone(&shared.stats),
@@ -174,6 +177,7 @@ impl Core {
             api_identities: Identities::of_nobody(&shared.options),
             throttled: Vec::new(),
             throttle: Arc::clone(&shared.throttle),
+            told: Arc::clone(&shared.told),
             large: LargeRequests::default(),
             read_only: ReadOnly::default(),
             began: now,
@@ -271,13 +275,16 @@ impl Core {
     /// Forgets a connection and what it watched; its session lives on at the tracker.
     pub fn disconnect(&mut self, token: ConnToken) {
         let Some(mut conn) = self.conns.take(token) else { return };
+        let holds =
+            matches!(self.sessions.get(&conn.session), Some(Holder::Conn(holder)) if *holder == token);
+        if holds {
+            self.note_told(&conn);
+            self.sessions.remove(&conn.session);
+        }
         let mut unneeded = Vec::new();
         self.watchers.remove_all(&mut conn, |path, kinds| unneeded.push((Box::from(path), kinds)));
         for (path, kinds) in unneeded {
             self.unwatch(path, kinds);
-        }
-        if matches!(self.sessions.get(&conn.session), Some(Holder::Conn(holder)) if *holder == token) {
-            self.sessions.remove(&conn.session);
         }
         if let Peer::Socket(addr) = conn.peer {
             self.stats.disconnected(addr.ip());

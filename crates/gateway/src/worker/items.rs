@@ -40,6 +40,7 @@ impl Core {
                 if info.owner == self.proposer.incarnation() {
                     self.attached(info.session);
                 } else {
+                    self.told.lock().moved(info.session, info.owner);
                     self.kill_session(info.session);
                 }
             }
@@ -184,6 +185,7 @@ impl Core {
     }
 
     fn session_closed(&mut self, session: SessionId) {
+        self.told.lock().forget(session);
         if let Some(Holder::Conn(token)) = self.sessions.get(&session)
             && let Some(conn) = self.conns.get_mut(*token)
             && conn.phase == Phase::Closing
@@ -200,16 +202,20 @@ impl Core {
         self.note_zxid(Some(zxid));
         if !events_complete {
             let persistent = self.watchers.persistent();
-            warn!(
-                connections = persistent.len(),
-                "events of persistent watches are lost: letting their clients go"
-            );
+            if !persistent.is_empty() {
+                let connections = persistent.len();
+                warn!(connections, "events of persistent watches are lost: letting their clients go");
+            }
             for token in persistent {
-                self.with_conn(token, |_, conn| conn.kill());
+                self.with_conn(token, |_, conn| {
+                    conn.is_cut = true;
+                    conn.kill();
+                });
             }
         }
         let owned: std::collections::HashSet<_> = owned.iter().copied().collect();
         let gone: Vec<_> = self.sessions.keys().filter(|session| !owned.contains(session)).copied().collect();
+        self.told.lock().keep(self.proposer.incarnation(), &owned);
         for session in gone {
             self.session_closed(session);
         }

@@ -24,6 +24,7 @@ mod tasks;
 #[cfg(test)]
 mod tests;
 mod tls;
+mod told;
 mod watchers;
 mod words;
 

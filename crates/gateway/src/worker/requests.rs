@@ -6,14 +6,15 @@ use menagerie_jute::four_letter::FourLetterWord;
 use menagerie_jute::frame::{self, PREFIX_LEN};
 use menagerie_jute::{Reader, RequestHeader, four_letter};
 use menagerie_proto::session_tracker::Attempt;
-use menagerie_types::OpCode;
 use menagerie_types::command::Command;
+use menagerie_types::{OpCode, SessionId};
 use tracing::{debug, info};
 
 use super::conn::{Conn, ConnToken, Connecting, OUTPUT_SOFT_MAX, Phase, READS_MAX, WRITES_MAX};
 use super::core::{Core, PendingSync, SyncTarget};
 use super::reads::Asked;
 use super::sessions::EstablishTarget;
+use super::told;
 
 /// The word and the mask behind it.
 const STMK_LEN: usize = 12;
@@ -124,7 +125,10 @@ impl Core {
             password: request.password.unwrap_or_default().to_vec(),
             timeout_ms: request.timeout_ms,
         };
-        conn.phase = Phase::Connecting(Connecting { read_only: request.read_only });
+        conn.phase = Phase::Connecting(Connecting {
+            read_only: request.read_only,
+            is_new: request.session_id == SessionId::NONE,
+        });
         self.stats.received(1);
         if request.last_zxid_seen > self.zxid {
             let target = SyncTarget::Ahead(conn.token, request.last_zxid_seen, attempt);
@@ -202,6 +206,13 @@ impl Core {
         if conn.exclusive || conn.reads + conn.placed >= READS_MAX || conn.output.len() > OUTPUT_SOFT_MAX {
             return Taken::Wait;
         }
+        let record;
+        let body = if op == OpCode::SetWatches2 {
+            record = told::set_watches2(body, conn.told);
+            &record
+        } else {
+            body
+        };
         // A read sees the session's earlier writes, and none of the later ones.
         let asked = if conn.writes > 0 || conn.placed > 0 {
             self.read_in_place(conn, op, xid, body)

@@ -121,6 +121,7 @@ impl Core {
     fn finish(&mut self, target: EstablishTarget, established: Established) {
         self.note_zxid(Some(established.zxid));
         // A connection here that held the session until now is closed first, as ZooKeeper does.
+        self.note_told_of(established.session);
         self.kill_session(established.session);
         match target {
             EstablishTarget::Conn(token) => {
@@ -136,6 +137,7 @@ impl Core {
 
     fn open(&mut self, conn: &mut Conn, established: &Established) {
         let Phase::Connecting(connecting) = &conn.phase else { return };
+        let is_new = connecting.is_new;
         ConnectResponse {
             protocol_version: 0,
             timeout_ms: established.timeout_ms as i32,
@@ -148,6 +150,9 @@ impl Core {
         conn.session = established.session;
         conn.timeout_ms = established.timeout_ms;
         conn.established = self.now;
+        if !is_new {
+            self.recall_told(conn);
+        }
         self.sessions.insert(established.session, Holder::Conn(conn.token));
         debug!(session = %conn.session, timeout_ms = conn.timeout_ms, "session established");
         self.mark_dirty(conn);

@@ -217,6 +217,7 @@ fn flush_one(core: &mut super::Core, token: ConnToken, socket: &Socket) {
             conn.kill();
         }
         if conn.output.is_empty() {
+            conn.sent_to = core.zxid;
             if conn.output.capacity() > OUTPUT_KEEP {
                 conn.output = BytesMut::new();
             }

@@ -5,6 +5,7 @@ mod limits;
 mod placed;
 mod sessions;
 mod streams;
+mod told;
 mod watchers;
 mod watches;
 
@@ -80,6 +81,8 @@ struct Replica {
     /// What becomes of reads that want a place, and those that got one: behind which command, and their xids.
     placement: Option<ReadPlacement>,
     placed: Mutex<Vec<(u64, i32)>>,
+    /// Records of setWatches2.
+    records: Mutex<Vec<Vec<u8>>>,
     queue: Arc<LinkQueue>,
 }
 
@@ -92,6 +95,10 @@ impl StoreLink for FakeLink {
             return ReadOutcome::Queued;
         }
         reply(out, read.xid, 5, 0);
+        if read.op == OpCode::SetWatches2 {
+            self.0.records.lock().push(read.body.to_vec());
+            return ReadOutcome::Answered(Vec::new());
+        }
         if read.op == OpCode::AddWatch {
             let request = AddWatchRequest::decode(&mut Reader::new(read.body)).expect("a path");
             let kind = [WatchKind::Persistent, WatchKind::PersistentRecursive][request.mode as usize];

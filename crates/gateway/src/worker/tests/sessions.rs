@@ -70,7 +70,7 @@ fn a_session_that_moves_within_the_worker_is_served_whichever_news_comes_first()
         let old = bench.conn;
         bench.core.establishing_settled();
         bench.conn = accept(&mut bench.core);
-        bench.conn().phase = Phase::Connecting(Connecting { read_only: None });
+        bench.conn().phase = Phase::Connecting(Connecting { read_only: None, is_new: false });
         let info = SessionInfo { session: SESSION, timeout_ms: 30_000, password: [1; 16], owner: ME };
         let event = LinkItem::Session(SessionEvent::Attached(info));
         let target = EstablishTarget::Conn(bench.conn);
@@ -95,7 +95,7 @@ fn a_wrong_password_harms_nobody_and_the_right_one_closes_the_older_connection()
         let mut bench = Bench::new(true);
         let old = std::mem::replace(&mut bench.conn, ConnToken(0));
         bench.conn = accept(&mut bench.core);
-        bench.conn().phase = Phase::Connecting(Connecting { read_only: None });
+        bench.conn().phase = Phase::Connecting(Connecting { read_only: None, is_new: false });
         let established =
             Established { session: SESSION, password: [1; 16], timeout_ms: 30_000, zxid: Zxid(0) };
         let target = EstablishTarget::Conn(bench.conn);
