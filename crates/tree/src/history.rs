@@ -23,8 +23,12 @@ const KIND_BITS: u32 = 2;
 #[derive(Debug)]
 pub(crate) struct EventHistory {
     len_max: usize,
-    len: usize,
-    segments: VecDeque<Segment>,
+    /// From this length on, the newest segment is full.
+    segment_len: usize,
+    newest: Segment,
+    /// Those before it, and how long they are together.
+    full: VecDeque<Segment>,
+    full_len: usize,
     spare: Segment,
     /// Everything after this is there.
     floor: Zxid,
@@ -54,39 +58,54 @@ type Event<'a> = (Zxid, EventType, &'a str, Option<&'a Bytes>);
 impl EventHistory {
     /// Empty: it reaches back to `floor`.
     pub(crate) fn new(floor: Zxid) -> Self {
-        Self { len_max: LEN_MAX_DEFAULT, len: 0, segments: VecDeque::new(), spare: Segment::default(), floor }
+        Self {
+            len_max: LEN_MAX_DEFAULT,
+            segment_len: segment_len(LEN_MAX_DEFAULT),
+            newest: Segment::default(),
+            full: VecDeque::new(),
+            full_len: 0,
+            spare: Segment::default(),
+            floor,
+        }
     }
 
-    /// Keeps at most `len_max` bytes from now on; with 0, nothing. `now` is the state's zxid.
+    /// Keeps about `len_max` bytes from now on; with 0, nothing. `now` is the state's zxid.
     pub(crate) fn set_len_max(&mut self, len_max: usize, now: Zxid) {
         if self.len_max == 0 || len_max == 0 {
             *self = Self::new(now);
         }
-        self.len_max = len_max;
+        (self.len_max, self.segment_len) = (len_max, segment_len(len_max));
         self.shrink();
     }
 
     /// Appends a change. Their zxids never fall.
+    #[inline]
     pub(crate) fn record(&mut self, zxid: Zxid, change: &Change<'_>) {
         if self.len_max == 0 {
             return;
         }
-        let segment_len = (self.len_max / SEGMENTS).min(SEGMENT_LEN_MAX);
-        if self.segments.back().is_none_or(|last| last.is_full(segment_len)) {
-            self.segments.push_back(std::mem::take(&mut self.spare));
+        if self.newest.is_full(self.segment_len) {
+            self.turn();
         }
-        if let Some(last) = self.segments.back_mut() {
-            self.len += last.push(zxid, change);
-        }
-        self.shrink();
+        self.newest.push(zxid, change);
     }
 
+    /// Starts another segment.
+    fn turn(&mut self) {
+        let full = std::mem::take(&mut self.newest);
+        self.full_len += full.len;
+        self.full.push_back(full);
+        self.shrink();
+        self.newest = std::mem::take(&mut self.spare);
+    }
+
+    /// Leaves room for the newest segment.
     fn shrink(&mut self) {
-        while self.len > self.len_max
-            && let Some(mut oldest) = self.segments.pop_front()
+        while self.full_len + self.segment_len > self.len_max
+            && let Some(mut oldest) = self.full.pop_front()
         {
-            self.len -= oldest.len;
-            self.floor = oldest.last();
+            self.full_len -= oldest.len;
+            self.floor = oldest.last().unwrap_or(self.floor);
             oldest.clear();
             self.spare = oldest;
         }
@@ -97,28 +116,34 @@ impl EventHistory {
         if self.len_max == 0 || zxid < self.floor {
             return None;
         }
-        let first = self.segments.partition_point(|segment| segment.last() <= zxid);
-        Some(self.segments.range(first..).flat_map(move |segment| segment.since(zxid)))
+        let first = self.full.partition_point(|segment| segment.last() <= Some(zxid));
+        let segments = self.full.range(first..).chain([&self.newest]);
+        Some(segments.flat_map(move |segment| segment.since(zxid)))
     }
+}
+
+fn segment_len(len_max: usize) -> usize {
+    (len_max / SEGMENTS).min(SEGMENT_LEN_MAX)
 }
 
 /// A clone starts over: what came before is not there.
 impl Clone for EventHistory {
     fn clone(&self) -> Self {
-        let floor = self.segments.back().map_or(self.floor, Segment::last);
-        Self { len_max: self.len_max, ..Self::new(floor) }
+        let last = self.newest.last().or(self.full.back().and_then(Segment::last));
+        let (len_max, segment_len) = (self.len_max, self.segment_len);
+        Self { len_max, segment_len, ..Self::new(last.unwrap_or(self.floor)) }
     }
 }
 
 impl Segment {
-    fn is_full(&self, len_max: usize) -> bool {
+    fn is_full(&self, segment_len: usize) -> bool {
         // One row more may refer to two lists more.
-        self.len >= len_max || self.acls.len() + 2 >= 1 << ACL_BITS
+        self.len >= segment_len && !self.rows.is_empty() || self.acls.len() + 2 >= 1 << ACL_BITS
     }
 
     /// The last row's; the floor of what follows.
-    fn last(&self) -> Zxid {
-        self.rows.last().map_or(Zxid(0), |row| row.zxid)
+    fn last(&self) -> Option<Zxid> {
+        self.rows.last().map(|row| row.zxid)
     }
 
     fn clear(&mut self) {
@@ -128,20 +153,21 @@ impl Segment {
         self.len = 0;
     }
 
-    /// Returns by how much it has grown.
-    fn push(&mut self, zxid: Zxid, change: &Change<'_>) -> usize {
-        let before = self.len;
+    fn push(&mut self, zxid: Zxid, change: &Change<'_>) {
         let (acl, parent_acl) = (self.acl_number(&change.acl), self.acl_number(&change.parent_acl));
         self.paths.push_str(&change.path);
         let code = (parent_acl << ACL_BITS | acl) << KIND_BITS | change.kind as u32;
         self.rows.push(Row { zxid, path_end: self.paths.len() as u32, code });
         self.len += change.path.len() + size_of::<Row>();
-        self.len - before
+    }
+
+    #[inline]
+    fn acl_number(&mut self, acl: &Option<Bytes>) -> u32 {
+        acl.as_ref().map_or(0, |acl| self.number_of(acl))
     }
 
     /// Lists repeat, and most often those that were used last.
-    fn acl_number(&mut self, acl: &Option<Bytes>) -> u32 {
-        let Some(acl) = acl else { return 0 };
+    fn number_of(&mut self, acl: &Bytes) -> u32 {
         let recent = self.acls.iter().enumerate().rev().take(8);
         if let Some((at, _)) = recent.into_iter().find(|(_, other)| *other == acl) {
             return at as u32 + 1;

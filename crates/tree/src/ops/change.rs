@@ -43,6 +43,7 @@ impl ChangeKind {
 
 impl Tree {
     /// To be reported for a znode that is there: already, or still.
+    #[inline]
     pub(crate) fn change<'a>(&self, kind: ChangeKind, id: Id, path: Cow<'a, str>) -> Change<'a> {
         let node = self.get(id);
         let parent_acl = match kind {
@@ -55,6 +56,7 @@ impl Tree {
 
 impl State {
     /// Reports the events of a change, in ZooKeeper's order (reference 3.2).
+    #[inline]
     pub(crate) fn report<E: Effects>(&mut self, zxid: Zxid, change: &Change<'_>, effects: &mut E) {
         self.history.record(zxid, change);
         let (path, acl) = (&change.path, change.acl.as_ref());
