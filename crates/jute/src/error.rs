@@ -24,6 +24,9 @@ pub enum JuteError {
     /// A null path where the operation needs one.
     #[error("path is null")]
     NullPath,
+    /// A null path of a write in a multi. ZooKeeper answers that of a read, in a multiRead, otherwise.
+    #[error("path of a write is null")]
+    NullPathOfWrite,
     /// A null list of strings, or a null string in one.
     #[error("list is null or has a null element")]
     NullElement,

@@ -156,7 +156,10 @@ impl<'a> MultiOps<'a> {
         if header.done {
             return Ok(None);
         }
-        let op = MultiOp::decode(header.op, &mut self.reader)?;
+        let op = MultiOp::decode(header.op, &mut self.reader).map_err(|error| match error {
+            JuteError::NullPath if !is_read(header.op) => JuteError::NullPathOfWrite,
+            error => error,
+        })?;
         if *self.reads.get_or_insert(op.is_read()) != op.is_read() {
             return Err(JuteError::MultiOpNotAllowed(header.op));
         }
@@ -175,6 +178,10 @@ impl<'a> Iterator for MultiOps<'a> {
         self.ended = !matches!(item, Some(Ok(_)));
         item
     }
+}
+
+fn is_read(op: i32) -> bool {
+    matches!(OpCode::from_code(op), Some(OpCode::GetData | OpCode::GetChildren))
 }
 
 /// Appends the body of a multi or multiRead request.

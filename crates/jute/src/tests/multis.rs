@@ -87,6 +87,18 @@ fn a_null_acl_decodes_only_where_zookeeper_lets_it() {
 }
 
 #[test]
+fn a_null_path_of_a_read_is_told_from_that_of_a_write() {
+    for (op, error) in [(4, JuteError::NullPath), (8, JuteError::NullPath), (2, JuteError::NullPathOfWrite)] {
+        let bytes = encoded(|out| {
+            MultiHeader { op, done: false, err: -1 }.encode(out);
+            write::string(out, None);
+            write::i32(out, -1);
+        });
+        assert_eq!(decoded(&bytes), Err(error));
+    }
+}
+
+#[test]
 fn flags_decide_what_a_multi_creates() {
     let with_ttl =
         |flags| CreateTtlRequest { path: "/a", data: None, acl: Some(AclList::open()), flags, ttl: 9 };

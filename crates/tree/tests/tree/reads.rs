@@ -142,6 +142,9 @@ fn results_of_a_multi_read_stand_for_themselves() {
     let (replies, _) = world.read_all(OpCode::MultiRead, NOBODY, null_at_last);
     assert_eq!(replies[0].err, MarshallingError.code());
     assert!(replies[0].body.len() > whole, "with the result before the null path");
+    let null_write = BytesMut::from(&b"\0\0\0\x02\0\xff\xff\xff\xff\xff\xff\xff\xff\0\0\0\0"[..]);
+    let (replies, _) = world.read_all(OpCode::MultiRead, NOBODY, null_write);
+    assert_eq!(replies[0].error(), Some(MarshallingError), "without a body");
     let (replies, _) = world.read_all(OpCode::MultiRead, NOBODY, BytesMut::new());
     assert_eq!(replies[0].error(), Some(MarshallingError));
 }
