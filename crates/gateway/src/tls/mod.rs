@@ -2,6 +2,7 @@
 
 mod files;
 mod verifier;
+mod version1;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -10,7 +11,9 @@ use std::time::Duration;
 
 pub use files::how_to_convert;
 use rustls::crypto::{CryptoProvider, ring};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{RootCertStore, ServerConfig, SupportedProtocolVersion, version};
 
 /// Whether a client must show a certificate (`ssl.clientAuth`).
@@ -97,11 +100,33 @@ impl Tls {
             auth => builder.with_client_cert_verifier(verifier(settings, auth)?),
         };
         let (chain, key) = files::key_store(settings.key_store.as_deref())?;
-        let config = builder.with_single_cert(chain, key);
-        let config =
-            config.map_err(|error| TlsError::new(files::KEY_STORE, format!("cannot be used: {error}")))?;
+        let identity = identity(chain, key)?;
+        let config = builder.with_cert_resolver(Arc::new(SingleCertAndKey::from(identity)));
         Ok((Self { config: Arc::new(config) }, warnings))
     }
+}
+
+/// The server's own certificate, which must be that of its key; of whatever version.
+fn identity(
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+) -> Result<CertifiedKey, TlsError> {
+    let fail =
+        |problem: &dyn fmt::Display| TlsError::new(files::KEY_STORE, format!("cannot be used: {problem}"));
+    let key = ring::sign::any_supported_type(&key).map_err(|error| fail(&error))?;
+    let old = chain
+        .first()
+        .and_then(|leaf| version1::Certificate::parse(leaf))
+        .map(|old| old.public_key().to_vec());
+    let identity = CertifiedKey::new(chain, key);
+    match old {
+        None => identity.keys_match().map_err(|error| fail(&error))?,
+        Some(public) if identity.key.public_key().is_some_and(|own| own.as_ref() != public) => {
+            return Err(fail(&"the certificate is not that of the private key"));
+        }
+        Some(_) => {}
+    }
+    Ok(identity)
 }
 
 fn verifier(
@@ -115,11 +140,13 @@ fn verifier(
     for certificate in &trusted {
         roots.add(certificate.clone()).map_err(|error| fail(&error))?;
     }
+    let anchors = roots.roots.clone();
     let provider = Arc::new(ring::default_provider());
     let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
     let builder = if auth == ClientAuth::Want { builder.allow_unauthenticated() } else { builder };
     let inner = builder.build().map_err(|error| fail(&error))?;
-    Ok(Arc::new(verifier::Verifier { inner, trusted }))
+    let algorithms = ring::default_provider().signature_verification_algorithms;
+    Ok(Arc::new(verifier::Verifier { inner, trusted, anchors, algorithms }))
 }
 
 fn provider(names: &[String], warnings: &mut Vec<String>) -> Result<CryptoProvider, TlsError> {

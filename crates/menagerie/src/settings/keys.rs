@@ -56,6 +56,7 @@ const QUORUMS: &str = "every participant has one vote; the quorum is their major
 const LOCAL_SESSIONS: &str = "all sessions are global";
 const DIGEST: &str = "the tree's digest is always computed and compared";
 const AUDIT: &str = "there is no audit log yet";
+const CLIENTS: &str = "it is a setting of clients";
 const ADDRESSES: &str = "the first address of each server is used";
 
 /// Names that ZooKeeper reads as system properties as they stand: a line of zoo.cfg, which sets the property with the
@@ -225,6 +226,15 @@ const KEYS: &[(&str, Fate)] = &[
     ("maxInProcessingDeadWatchers", Ignored(WATCHES)),
     ("bitHashCacheSize", Ignored(WATCHES)),
     ("traceFile", Ignored(LOGGING)),
+    ("client.secure", Ignored(CLIENTS)),
+    ("clientCnxnSocket", Ignored(CLIENTS)),
+    ("disableAutoWatchReset", Ignored(CLIENTS)),
+    ("request.timeout", Ignored(CLIENTS)),
+    ("kinit", Ignored(CLIENTS)),
+    ("server.principal", Ignored(CLIENTS)),
+    ("server.realm", Ignored(CLIENTS)),
+    ("electionPortBindRetry", Ignored(RAFT)),
+    ("follower.nodelay", Ignored(RAFT)),
     ("root.logger", Ignored(LOGGING)),
 ];
 
@@ -234,6 +244,7 @@ const FAMILIES: &[(&str, Fate)] = &[
     ("superUser.", Honoured(Gateway)),
     ("ssl.quorum.", Ignored(QUORUM_TLS)),
     ("ssl.", Ignored(CERTIFICATES)),
+    ("sasl.", Ignored(CLIENTS)),
     ("netty.", Ignored(NETWORK)),
     ("nio.", Ignored(THREADS)),
     (
@@ -252,6 +263,8 @@ const FAMILIES: &[(&str, Fate)] = &[
     ("admin.", Ignored("the admin server answers plain HTTP on admin.serverPort")),
     ("group.", Ignored(QUORUMS)),
     ("weight.", Ignored(QUORUMS)),
+    ("messageTracker.", Ignored(RAFT)),
+    ("pathStats.", Ignored(METRICS)),
     ("log.", Ignored(LOGGING)),
     ("tracelog.", Ignored(LOGGING)),
     ("console.", Ignored(LOGGING)),

@@ -55,7 +55,10 @@ pub fn secure(settings: &Settings) -> Result<Option<Secure>> {
         addr: addr.transpose()?,
         unified,
         detection_timeout: Duration::from_millis(detection.into()),
-        handshakes_max: most.and_then(|most| usize::try_from(most).ok()).unwrap_or(HANDSHAKES_MAX),
+        handshakes_max: most
+            .and_then(|most| usize::try_from(most).ok())
+            .filter(|most| *most > 0)
+            .unwrap_or(HANDSHAKES_MAX),
     }))
 }
 
