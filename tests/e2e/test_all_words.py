@@ -8,6 +8,7 @@ import pytest
 from harness.cluster import four_letter_word
 from harness.ensemble import Ensemble
 from harness.own import Own
+from harness.wait import eventually
 from harness.zookeeper import ZooKeeper
 from raw import RawClient
 
@@ -211,6 +212,8 @@ def test_members_tell_of_their_ensemble(tmp_path):
     try:
         cluster.up()
         leader = cluster.addresses()[cluster.leader()]
+        for address in cluster.addresses().values():
+            eventually(lambda: "version=" in ask(address, b"conf"), what="the ensemble is published")
         follower = next(address for address in cluster.addresses().values() if address != leader)
         for address, state in (leader, "leader"), (follower, "follower"):
             figures = dict(line.split("\t") for line in ask(address, b"mntr").splitlines())

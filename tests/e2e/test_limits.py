@@ -29,6 +29,8 @@ def is_let_in(address) -> bool:
 
 def test_connections_are_limited_together_and_by_address(tmp_path):
     with Own(tmp_path, maxCnxns=3, maxClientCnxns=2) as own:
+        # The one that asks.
+        eventually(lambda: b"Connections: 1\n" in four_letter_word(own.address, b"srvr"), what="nobody else is left")
         with socket.create_connection(own.address) as _, socket.create_connection(own.address) as _:
             assert not is_let_in(own.address)
             # Another address of the same machine has a count of its own, up to the limit on all.
