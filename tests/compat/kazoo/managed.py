@@ -15,7 +15,6 @@ from types import SimpleNamespace
 sys.path += [str(Path(__file__).parent), str(Path(__file__).parents[2] / "e2e")]
 
 from kazoo.testing import common  # noqa: E402
-from OpenSSL import crypto  # noqa: E402
 
 from options import jvm_flags, with_pem  # noqa: E402
 
@@ -27,24 +26,6 @@ def pytest_configure():
     if not shape.startswith("zookeeper"):
         # The module of this name is all that kazoo.testing.common starts processes with.
         common.subprocess = SimpleNamespace(Popen=start_machine if shape == "split" else start_server)
-        common.OpenSSL = SimpleNamespace(crypto=Crypto())
-
-
-class Certificate(crypto.X509):
-    """kazoo.testing issues X.509 certificates of version 1, which nobody may any more: rustls refuses them, Java does not."""
-
-    def __init__(self):
-        super().__init__()
-        self.set_version(2)
-
-
-class Crypto:
-    """The module, but for how certificates begin."""
-
-    X509 = Certificate
-
-    def __getattr__(self, name: str):
-        return getattr(crypto, name)
 
 
 def start_server(args: list[str]) -> subprocess.Popen:
