@@ -12,7 +12,7 @@ use tokio::net::TcpSocket;
 use tokio::time::timeout;
 
 use super::Play;
-use crate::case::{Body, CLIENTS, Connect, Request, Text, readable, readable_reply};
+use crate::case::{Body, CLIENTS, Connect, Damage, Request, Text, readable, readable_reply};
 use crate::decode::{Tokens, error_name};
 use crate::encode::{self, Context};
 use crate::transcript::Token;
@@ -259,7 +259,9 @@ impl Client {
             self.ended = self.session.take();
         }
         self.last_seen = self.last_seen.max(header.zxid);
-        tokens.body(request.op, header.err, &body, own);
+        if header.err == 0 || !is_garbled_multi_read(request) {
+            tokens.body(request.op, header.err, &body, own);
+        }
         play.record(self.index, tokens.into_inner());
         if ends(request.op, header.err) {
             self.expect_end(play).await;
@@ -351,6 +353,18 @@ fn ends(op: i32, err: i32) -> bool {
         Some(OpCode::Check) | None => true,
         Some(_) => false,
     }
+}
+
+// ZooKeeper decodes all of it before it stumbles over a null path, and sends no results behind the error if it cannot.
+fn is_garbled_multi_read(request: &Request) -> bool {
+    let is_read = |op: i32| matches!(OpCode::from_code(op), Some(OpCode::GetData | OpCode::GetChildren));
+    request.op == OpCode::MultiRead.code()
+        && match &request.body {
+            Body::Multi(ops) => {
+                !matches!(request.damage, Damage::None) || !ops.iter().all(|(op, _)| is_read(*op))
+            }
+            _ => true,
+        }
 }
 
 fn has_persistent(body: &Body) -> bool {
