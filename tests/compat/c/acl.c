@@ -76,6 +76,7 @@ static const char *digest_auth(void) {
     /* base64(sha1("alice:secret")) */
     REQUIRE_STR("alice:aYXlLOpEooaV1cRAvUL1fp9Qt7E=", acl.data[0].id.id);
     deallocate_ACL_vector(&acl);
+    REQUIRE(synced(other));
     REQUIRE_RC(ZNOAUTH, zoo_get(other, at("hers"), 0, value, &length, &stat));
     REQUIRE_RC(ZOK, add_auth(other, "digest", "alice:wrong"));
     REQUIRE_RC(ZNOAUTH, zoo_get(other, at("hers"), 0, value, &length, &stat));
@@ -111,6 +112,7 @@ static const char *super_may_everything(void) {
     REQUIRE_RC(ZOK, add_auth(alice, "digest", "alice:secret"));
     REQUIRE_RC(ZOK, zoo_create(alice, at("hers"), "v", 1, &ZOO_CREATOR_ALL_ACL, ZOO_PERSISTENT, NULL, 0));
     REQUIRE_RC(ZOK, add_auth(super, "digest", "super:test"));
+    REQUIRE(synced(super));
     REQUIRE_RC(ZOK, zoo_get(super, at("hers"), 0, value, &length, &stat));
     REQUIRE_RC(ZOK, zoo_set(super, at("hers"), "w", 1, -1));
     REQUIRE_RC(ZOK, zookeeper_close(super));
