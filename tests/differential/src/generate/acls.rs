@@ -87,7 +87,7 @@ const DOUBTFUL: &[(&str, &str)] = &[
 ];
 
 /// An ACL; mostly one that lets everybody in.
-pub fn acl() -> impl Strategy<Value = Option<Vec<Entry>>> {
+pub fn acl() -> BoxedStrategy<Option<Vec<Entry>>> {
     let open = || vec![Entry { perms: ALL, scheme: text("world"), id: text("anyone") }];
     let twice = |entries: Vec<Entry>| entries.iter().chain(&entries).cloned().collect::<Vec<_>>();
     prop_oneof![
@@ -98,6 +98,7 @@ pub fn acl() -> impl Strategy<Value = Option<Vec<Entry>>> {
         1 => Just(Some(Vec::new())),
         1 => Just(None),
     ]
+    .boxed()
 }
 
 fn entry(identity: impl Strategy<Value = (Text, Text)>) -> impl Strategy<Value = Entry> {

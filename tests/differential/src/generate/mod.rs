@@ -84,7 +84,7 @@ fn frame() -> impl Strategy<Value = Action> {
     select(frames).prop_map(|(len, payload)| Action::Frame(len, payload.to_vec()))
 }
 
-fn data() -> impl Strategy<Value = Option<Vec<u8>>> {
+fn data() -> BoxedStrategy<Option<Vec<u8>>> {
     prop_oneof![
         8 => Just(Some(b"x".to_vec())),
         4 => Just(Some(Vec::new())),
@@ -93,6 +93,7 @@ fn data() -> impl Strategy<Value = Option<Vec<u8>>> {
         1 => Just(Some(vec![0xff; 40])),
         1 => Just(Some(vec![b'z'; 5_000])),
     ]
+    .boxed()
 }
 
 fn version() -> impl Strategy<Value = i32> {

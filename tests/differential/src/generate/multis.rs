@@ -34,23 +34,23 @@ pub fn multi_read() -> impl Strategy<Value = Request> {
     ops.prop_map(|ops| Request::new(OpCode::MultiRead.code(), Body::Multi(ops)))
 }
 
-fn write() -> impl Strategy<Value = Sub> {
+fn write() -> BoxedStrategy<Sub> {
     let bodies = prop_oneof![
         10 => requests::create(),
         5 => requests::delete(),
         5 => requests::set_data(),
         5 => requests::check(),
     ];
-    bodies.prop_map(|request| (request.op, request.body))
+    bodies.prop_map(|request| (request.op, request.body)).boxed()
 }
 
-fn read() -> impl Strategy<Value = Sub> {
+fn read() -> BoxedStrategy<Sub> {
     let op = select(&[OpCode::GetData, OpCode::GetData, OpCode::GetChildren][..]);
-    (op, paths::read(), 0..2u8).prop_map(|(op, path, watch)| (op.code(), Body::Read(path, watch)))
+    (op, paths::read(), 0..2u8).prop_map(|(op, path, watch)| (op.code(), Body::Read(path, watch))).boxed()
 }
 
 // What neither may contain.
-fn other() -> impl Strategy<Value = Sub> {
+fn other() -> BoxedStrategy<Sub> {
     prop_oneof![
         (select(&[OpCode::Exists, OpCode::GetChildren2][..]), paths::own())
             .prop_map(|(op, path)| (op.code(), Body::Read(path, 0))),
@@ -62,4 +62,5 @@ fn other() -> impl Strategy<Value = Sub> {
         select(&[0, -1, 10, 99, -6, i32::MAX][..]).prop_map(|op| (op, Body::Empty)),
         requests::set_acl().prop_map(|request| (request.op, request.body)),
     ]
+    .boxed()
 }

@@ -115,20 +115,21 @@ pub fn quota() -> impl Strategy<Value = Text> {
 }
 
 /// A path that is wrong, or nearly.
-pub fn odd() -> impl Strategy<Value = Text> {
+pub fn odd() -> BoxedStrategy<Text> {
     prop_oneof![
         30 => select(ODD).prop_map(|bytes| Text(Some(bytes.to_vec()))),
         2 => Just(Text(None)),
         1 => Just(Text(Some([b"$/".as_slice(), &[b'l'; 3_000]].concat()))),
     ]
+    .boxed()
 }
 
 /// For what only looks.
-pub fn read() -> impl Strategy<Value = Text> {
-    prop_oneof![85 => own(), 5 => odd(), 6 => shared(), 4 => quota()]
+pub fn read() -> BoxedStrategy<Text> {
+    prop_oneof![85 => own(), 5 => odd(), 6 => shared(), 4 => quota()].boxed()
 }
 
 /// For what changes something, if it may.
-pub fn write() -> impl Strategy<Value = Text> {
-    prop_oneof![90 => own(), 6 => odd(), 4 => quota()]
+pub fn write() -> BoxedStrategy<Text> {
+    prop_oneof![90 => own(), 6 => odd(), 4 => quota()].boxed()
 }

@@ -16,9 +16,10 @@ const TTL_MAX: i64 = (1 << 40) - 1;
 const NEVER: i32 = 99;
 
 /// Any request.
-pub fn request(profile: Profile) -> impl Strategy<Value = Request> {
+pub fn request(profile: Profile) -> BoxedStrategy<Request> {
     let xid = weighted(0.03, select(&[0, -2, -4, -8, -100, 1, i32::MIN, i32::MAX][..]));
-    (whole(profile), xid, damage()).prop_map(|(request, xid, damage)| Request { xid, damage, ..request })
+    let any = (whole(profile), xid, damage());
+    any.prop_map(|(request, xid, damage)| Request { xid, damage, ..request }).boxed()
 }
 
 fn whole(profile: Profile) -> BoxedStrategy<Request> {
@@ -59,7 +60,8 @@ fn whole(profile: Profile) -> BoxedStrategy<Request> {
 }
 
 /// All four kinds of create, mostly with flags that go with the kind.
-pub fn create() -> impl Strategy<Value = Request> {
+// Boxed, as a tree of this many branches is large to have on the stack.
+pub fn create() -> BoxedStrategy<Request> {
     let plain = select(&[OpCode::Create, OpCode::Create, OpCode::Create2][..]);
     let mode = select(&[0, 0, 0, 0, 0, 1, 1, 2, 2, 3][..]);
     let odd_mode = select(&[4, 5, 6, 7, -1, 8, i32::MAX, i32::MIN][..]);
@@ -84,6 +86,7 @@ pub fn create() -> impl Strategy<Value = Request> {
         let path = if is_sequential(flags) { sequence_base(path) } else { path };
         Request::new(op.code(), Body::Create { path, data, acl, flags, ttl })
     })
+    .boxed()
 }
 
 fn is_sequential(flags: i32) -> bool {
