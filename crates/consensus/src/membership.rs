@@ -1,8 +1,11 @@
 //! Changing who belongs to the ensemble (Raft section 6, joint consensus).
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
-use menagerie_proto::consensus::Member;
+use futures::future::join_all;
+use menagerie_proto::channel;
+use menagerie_proto::consensus::{Consensus, ConsensusClient, Member};
 use menagerie_proto::{ServiceError, ServiceResult};
 use menagerie_types::{LogIndex, NodeId};
 use openraft::async_runtime::watch::WatchReceiver;
@@ -15,6 +18,8 @@ use crate::LocalConsensus;
 use crate::leadership::Leadership;
 use crate::types::{LogId, TypeConfig, node, outer_id};
 
+/// A new member must answer a first call by then.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
 /// More members make writes slower and nothing safer.
 const MEMBERS_MAX: usize = 255;
 
@@ -39,6 +44,7 @@ impl LocalConsensus {
         self.leave_to_a_successor(&now, &voters).await?;
         let new: Vec<u64> = wanted.keys().filter(|id| !now.nodes.contains_key(id)).copied().collect();
         let mut at = now.at;
+        self.call_on(members, &new).await?;
         if !new.is_empty() {
             at = self.add(at, &new, &wanted, &voters).await?;
         }
@@ -86,6 +92,22 @@ impl LocalConsensus {
             .await
             .map_err(|error| ServiceError::Unavailable(error.to_string()))?;
         Err(self.not_leader())
+    }
+
+    /// Whoever does not answer now will not be brought up to date soon: nothing is changed then.
+    async fn call_on(&self, members: &[Member], new: &[u64]) -> ServiceResult<()> {
+        let joining = members.iter().filter(|member| new.contains(&member.id.0));
+        let calls = joining.map(|member| async move {
+            let client = ConsensusClient::new(channel::lazy(&member.address).ok()?);
+            let status = tokio::time::timeout(ANSWER_TIMEOUT, client.status()).await.ok()?.ok()?;
+            (status.id == member.id).then_some(())
+        });
+        match join_all(calls).await.iter().all(Option::is_some) {
+            true => Ok(()),
+            false => Err(ServiceError::NotInSync(format!(
+                "not all of the members {new:?} answer at their address"
+            ))),
+        }
     }
 
     /// Adds learners and waits until those of them that shall vote have what is committed now. If one does not get

@@ -47,7 +47,7 @@ impl ConsensusOptions {
             // A follower waits out the longest timeout (the lease of the leader) and then a random one.
             heartbeat: Duration::from_millis(60),
             election_timeout: (Duration::from_millis(250), Duration::from_millis(500)),
-            join_timeout: Duration::from_secs(30),
+            join_timeout: Duration::from_secs(10),
             segment_bytes: 64 << 20,
             spare_segments: 2,
             log_cache_bytes: 32 << 20,

@@ -42,7 +42,11 @@ async fn change(
 }
 
 async fn stands_at(ensemble: &Ensemble) -> LogIndex {
-    ensemble.member(leader(ensemble).await).status().await.membership_index
+    until("what the ensemble was founded with to be committed", || async {
+        let status = ensemble.member(leader(ensemble).await).status().await;
+        (status.commit_index >= status.membership_index).then_some(status.membership_index)
+    })
+    .await
 }
 
 /// Everybody who belongs to the ensemble knows who does.
@@ -62,8 +66,10 @@ async fn all_know(ensemble: &Ensemble, wanted: &[Member]) {
 #[tokio::test(flavor = "multi_thread")]
 async fn one_grows_to_three_and_shrinks_to_another_one() {
     let mut ensemble = Ensemble::start(1);
-    let first = leader(&ensemble).await;
-    let proposals = ensemble.member(first).consensus.propose().await.expect("it leads");
+    let proposals = until("a stream of proposals", || async {
+        ensemble.member(leader(&ensemble).await).consensus.propose().await.ok()
+    })
+    .await;
     proposals.chunks.send(bytes::Bytes::from_static(b"before")).await.expect("a leader");
     for _ in 0..2 {
         ensemble.add_stranger();

@@ -6,9 +6,6 @@ use menagerie_types::{OpCode, SessionId, WatchKinds, Zxid};
 use super::conn::{Conn, Phase};
 use super::core::{Core, Holder};
 
-/// Nobody knows what was told: better nothing than anything twice.
-const EVERYTHING: Zxid = Zxid(i64::MAX);
-
 impl Core {
     /// A connection that holds its session ends, and the session lives on.
     pub fn note_told(&mut self, conn: &Conn) {
@@ -31,16 +28,16 @@ impl Core {
     fn told_to(&self, conn: &Conn) -> Option<Zxid> {
         let stays = |path: &str| self.watchers.kinds(conn.token, path).intersect(WatchKinds::PERSISTENT);
         if conn.watches.iter().all(|path| stays(path).is_empty()) {
-            return conn.told.filter(|told| *told != EVERYTHING);
+            return conn.told;
         }
         Some(if conn.output.is_empty() && !conn.is_cut { self.zxid } else { conn.sent_to })
     }
 
-    /// The session of `conn` has lived on without a connection.
+    /// The session of `conn` has lived on without a connection. If nobody here knows what it was told, what it missed
+    /// counts from the last reply it saw: rather something twice than anything not at all.
     pub fn recall_told(&mut self, conn: &mut Conn) {
-        let told = self.told.lock().take(conn.session).unwrap_or(EVERYTHING);
-        conn.told = Some(told);
-        conn.sent_to = told.min(self.zxid);
+        conn.told = self.told.lock().take(conn.session);
+        conn.sent_to = conn.told.unwrap_or_default().min(self.zxid);
     }
 }
 

@@ -12,6 +12,7 @@ use menagerie_proto::ServiceResult;
 use menagerie_proto::consensus::{Consensus, ConsensusStatus, Member};
 use menagerie_tree_store::LocalTreeStore;
 use menagerie_types::command::internal::PublishConfig;
+use menagerie_types::server::Server;
 use menagerie_types::{LogIndex, NodeId};
 use tracing::{info, warn};
 
@@ -112,8 +113,8 @@ impl Follower {
         Ok((lists, trackers))
     }
 
-    /// Shows the ensemble in `/zookeeper/config` once it is settled. Members that say nothing of themselves are not
-    /// for clients.
+    /// Shows the ensemble in `/zookeeper/config` once it is settled: no member is on trial. Members that say nothing of
+    /// themselves are not for clients.
     fn publish(&self, status: &ConsensusStatus) {
         let lines: Vec<&str> = status
             .members
@@ -121,7 +122,8 @@ impl Follower {
             .map(|member| member.info.as_str())
             .filter(|info| !info.is_empty())
             .collect();
-        if status.commit_index >= status.membership_index && !lines.is_empty() {
+        let on_trial = status.members.iter().any(is_on_trial);
+        if status.commit_index >= status.membership_index && !lines.is_empty() && !on_trial {
             let membership_index = status.membership_index;
             self.store.publish_config(&PublishConfig { membership_index, text: lines.join("\n") });
         }
@@ -164,6 +166,13 @@ struct Known {
     was_member: bool,
     /// Intervals without a leader.
     leaderless: u32,
+}
+
+/// Says that it votes, and does not yet (or no longer).
+fn is_on_trial(member: &Member) -> bool {
+    let value = member.info.split_once('=').map(|(_, value)| value);
+    let server = value.and_then(|value| Server::parse(member.id.0, value).ok());
+    server.is_some_and(|server| server.votes != member.voter)
 }
 
 fn lacks(members: &[Member], id: NodeId) -> bool {

@@ -37,6 +37,10 @@ impl State {
         }
         let id = self.tree.require(CONFIG)?;
         let node = self.tree.get(id);
+        if self.ensemble.0 == 0 {
+            // The ensemble has not said who belongs to it yet.
+            return Err(ErrorCode::ReconfigInProgress);
+        }
         // The version of what is shown is the transaction that made it.
         if request.config_id != -1 && request.config_id != node.mzxid.0 {
             return Err(ErrorCode::BadVersion);
