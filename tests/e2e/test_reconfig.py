@@ -16,7 +16,7 @@ from harness.ports import free_port
 from harness.process import Process
 from harness.wait import eventually
 from jute import int64, string
-from raw import RawClient, ServerError
+from raw import Closed, RawClient, ServerError
 
 pytestmark = pytest.mark.shapes("ensemble", "zookeeper-ensemble")
 
@@ -67,7 +67,15 @@ class Members:
         return (HOST, self.clients[n])
 
     def serves(self, n: int) -> bool:
-        return mode(self.address(n)) in ("leader", "follower")
+        """It does, and the ensemble has said who belongs to it."""
+        if mode(self.address(n)) not in ("leader", "follower"):
+            return False
+        with RawClient(self.address(n)) as raw:
+            try:
+                raw.connect()
+                return raw.get(CONFIG)[0] != b""
+            except (Closed, OSError):
+                return False
 
 
 @pytest.fixture

@@ -19,7 +19,9 @@ use crate::leadership::Leadership;
 use crate::types::{LogId, TypeConfig, node, outer_id};
 
 /// A new member must answer a first call by then.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
+/// It may just be starting.
+const CALL_AGAIN: Duration = Duration::from_millis(100);
 /// More members make writes slower and nothing safer.
 const MEMBERS_MAX: usize = 255;
 
@@ -97,12 +99,8 @@ impl LocalConsensus {
     /// Whoever does not answer now will not be brought up to date soon: nothing is changed then.
     async fn call_on(&self, members: &[Member], new: &[u64]) -> ServiceResult<()> {
         let joining = members.iter().filter(|member| new.contains(&member.id.0));
-        let calls = joining.map(|member| async move {
-            let client = ConsensusClient::new(channel::lazy(&member.address).ok()?);
-            let status = tokio::time::timeout(ANSWER_TIMEOUT, client.status()).await.ok()?.ok()?;
-            (status.id == member.id).then_some(())
-        });
-        match join_all(calls).await.iter().all(Option::is_some) {
+        let calls = joining.map(|member| tokio::time::timeout(ANSWER_TIMEOUT, answers(member)));
+        match join_all(calls).await.iter().all(Result::is_ok) {
             true => Ok(()),
             false => Err(ServiceError::NotInSync(format!(
                 "not all of the members {new:?} answer at their address"
@@ -169,6 +167,18 @@ struct Effective {
     at: Option<LogId>,
     voters: BTreeSet<u64>,
     nodes: BTreeMap<u64, BasicNode>,
+}
+
+/// Resolves when the member answers at its address.
+async fn answers(member: &Member) {
+    while let Ok(channel) = channel::lazy(&member.address) {
+        let status = ConsensusClient::new(channel).status().await;
+        if status.is_ok_and(|status| status.id == member.id) {
+            return;
+        }
+        tokio::time::sleep(CALL_AGAIN).await;
+    }
+    std::future::pending().await
 }
 
 fn check(members: &[Member]) -> ServiceResult<()> {
