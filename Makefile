@@ -163,14 +163,14 @@ FUZZ ?= gateway
 FUZZ_SECONDS ?= 600
 fuzz: ## fuzz one target (jute, gateway, auth, links) from its corpus: FUZZ=gateway FUZZ_SECONDS=600
 	$(CARGO) fuzz --version >/dev/null 2>&1 || $(CARGO) install cargo-fuzz --locked
-	cd fuzz && $(CARGO) fuzz run --sanitizer none $(FUZZ) corpus/$(FUZZ) -- \
+	cd fuzz && { test -d corpus || tar xzf corpus.tar.gz; } && $(CARGO) fuzz run --sanitizer none $(FUZZ) corpus/$(FUZZ) -- \
 	    -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -timeout=20 -dict=zookeeper.dict
 
 # The corpus once, without searching: what was found stays mended.
 .PHONY: fuzz fuzz-corpus
 fuzz-corpus: ## run every fuzz target over its corpus
 	$(CARGO) fuzz --version >/dev/null 2>&1 || $(CARGO) install cargo-fuzz --locked
-	cd fuzz && for target in jute gateway auth links; do \
+	cd fuzz && { test -d corpus || tar xzf corpus.tar.gz; } && for target in jute gateway auth links; do \
 	    $(CARGO) fuzz run --sanitizer none $$target corpus/$$target -- -runs=0 || exit 1; done
 
 deny: ## licences, advisories and banned crates (cargo install cargo-deny --locked)
