@@ -70,7 +70,7 @@ zookeeper: $(ZOOKEEPER)/fetched.xml ## fetch the Apache ZooKeeper that Menagerie
 # Copied last, so that an interrupted download starts over.
 $(ZOOKEEPER)/fetched.xml: tests/zookeeper/pom.xml
 	rm -rf $(ZOOKEEPER)
-	tests/zookeeper/prerequisites.sh
+	tests/require.sh 'default-jdk-headless maven' java mvn
 	mvn --batch-mode --quiet --file $< dependency:copy-dependencies -DoutputDirectory=$(abspath $(ZOOKEEPER))/lib
 	cp $< $@
 
@@ -105,7 +105,8 @@ $(KAZOO_VENV)/installed.txt: tests/compat/kazoo/requirements.txt tests/compat/ka
 	cp $< $@
 
 compat-c: binary-under-test $(VENV)/installed.txt ## ZooKeeper's C client and cli_mt, from Debian
-	tests/compat/c/prerequisites.sh
+	tests/require.sh 'gcc libc6-dev libzookeeper-mt-dev zookeeper-bin' \
+	    gcc /usr/include/zookeeper/zookeeper.h /usr/lib/zookeeper/bin/cli_mt
 	mkdir -p $(COMPAT)
 	gcc -std=gnu11 -O1 -g -Wall -Wextra -Werror -DTHREADED -o $(COMPAT)/c-client tests/compat/c/*.c -lzookeeper_mt -lpthread
 	$(COMPAT_RUN) c "$$(tests/compat/c/version.sh)" -- $(COMPAT)/c-client; status=$$?; \
@@ -113,7 +114,7 @@ compat-c: binary-under-test $(VENV)/installed.txt ## ZooKeeper's C client and cl
 
 # The packages are installed outside the source tree; node finds them by NODE_PATH.
 compat-node: binary-under-test $(VENV)/installed.txt ## npm's node-zookeeper-client
-	tests/compat/node/prerequisites.sh
+	tests/require.sh 'nodejs npm' node npm
 	mkdir -p $(COMPAT)/node && cp tests/compat/node/package*.json $(COMPAT)/node
 	cd $(COMPAT)/node && npm ci --silent --no-audit --no-fund
 	NODE_PATH=$(COMPAT)/node/node_modules $(COMPAT_RUN) node-zookeeper-client \
@@ -131,18 +132,18 @@ compat-rust: binary-under-test $(VENV)/installed.txt ## the crate zookeeper-clie
 MAVEN = mvn --batch-mode --quiet -Dmaven.repo.local=$(abspath $(COMPAT))/maven
 
 compat-java: binary-under-test $(VENV)/installed.txt $(ZOOKEEPER)/fetched.xml ## the official Java client and Curator's recipes
-	tests/compat/java/prerequisites.sh
+	tests/require.sh 'default-jdk-headless maven openssl' javac mvn openssl
 	$(MAVEN) --file tests/compat/java/pom.xml test-compile dependency:copy-dependencies
 	$(abspath $(VENV))/bin/python -B tests/compat/java/run.py $(SUITES)
 
 compat-zkcli: binary-under-test $(VENV)/installed.txt $(ZOOKEEPER)/fetched.xml ## zkCli's commands: must print what they print against ZooKeeper
-	tests/compat/java/prerequisites.sh
+	tests/require.sh 'default-jdk-headless maven openssl' javac mvn openssl
 	$(abspath $(VENV))/bin/python -B tests/compat/zkcli/run.py
 
 compat-go: export GOMODCACHE = $(abspath $(COMPAT))/go/mod
 compat-go: export GOCACHE = $(abspath $(COMPAT))/go/cache
 compat-go: binary-under-test $(VENV)/installed.txt ## go-zookeeper/zk
-	tests/compat/go/prerequisites.sh
+	tests/require.sh 'golang-go ca-certificates openssl' go openssl
 	cd tests/compat/go && go vet -modcacherw ./... && go build -modcacherw -o $(abspath $(COMPAT))/go/client .
 	$(abspath $(VENV))/bin/python -B tests/compat/go/run.py $(abspath $(COMPAT))/go/client
 
