@@ -42,6 +42,9 @@ pub enum Error {
         /// Its reason, with what to do.
         problem: String,
     },
+    /// A command on a running cluster was refused or failed.
+    #[error("{0}")]
+    Command(String),
     /// The system refused a thread or a signal handler.
     #[error("the system refused {what}: {source}")]
     System {
@@ -66,6 +69,11 @@ impl Error {
     /// A component that cannot go on.
     pub fn component(component: &'static str, problem: impl ToString) -> Self {
         Self::Component { component, problem: problem.to_string() }
+    }
+
+    /// A command that was refused or failed, with what to do instead.
+    pub fn command(problem: impl Into<String>) -> Self {
+        Self::Command(problem.into())
     }
 
     /// 2 for a usage error, as every other command line program; 1 for the rest.

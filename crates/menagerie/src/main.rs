@@ -55,7 +55,9 @@ fn abort_on_panic() {
 }
 
 fn run(cli: Cli) -> Result<()> {
-    telemetry::start_logging(cli.logging()).map_err(|error| Error::config("RUST_LOG", error.to_string()))?;
+    if let Some(logging) = cli.logging() {
+        telemetry::start_logging(logging).map_err(|error| Error::config("RUST_LOG", error.to_string()))?;
+    }
     let recorder = telemetry::start_metrics().map_err(|error| Error::component("metrics", error))?;
     let runtime = threads::main_runtime()?;
     let outcome = runtime.block_on(roles::run(cli, recorder));

@@ -92,7 +92,7 @@ impl FromStr for Trackers {
 }
 
 /// Checks the shape of `host:port` (an IPv6 host stands in brackets).
-fn host_port(text: &str) -> std::result::Result<String, String> {
+pub(super) fn host_port(text: &str) -> std::result::Result<String, String> {
     let wrong = || format!("`{text}` is not HOST:PORT, such as 127.0.0.1:2888 or [::1]:2888");
     let (host, port) = text.rsplit_once(':').ok_or_else(wrong)?;
     let bracketed = host.starts_with('[') && host.ends_with(']') && host.len() > 2;

@@ -2,6 +2,7 @@
 //!
 //! A component's settings come from flags, then `MENAGERIE_*` variables, then a TOML file (see [`layers`]).
 
+pub mod admin;
 mod args;
 mod four_letter_words;
 mod layers;
@@ -24,7 +25,8 @@ use crate::error::Result;
 /// ZooKeeper-compatible coordination service.
 ///
 /// All in one process: `menagerie standalone`, or `menagerie server --config zoo.cfg` for a member of a classic
-/// ensemble. Split: `consensus`, `tree-store`, `session-tracker` and `gateway`, each a process of its own.
+/// ensemble. Split: `consensus`, `tree-store`, `session-tracker` and `gateway`, each a process of its own. `admin` is
+/// for whoever operates a running one.
 #[derive(Debug, Parser)]
 #[command(name = "menagerie", version, max_term_width = 110, arg_required_else_help = true)]
 pub struct Cli {
@@ -48,6 +50,8 @@ pub enum Role {
     SessionTracker(SessionTrackerArgs),
     /// One gateway for clients
     Gateway(GatewayArgs),
+    /// Look at a running cluster, and change it
+    Admin(admin::AdminArgs),
 }
 
 /// How parsing ends without a command line to act upon.
@@ -79,21 +83,26 @@ impl Cli {
     /// What clap cannot see: settings that must agree with one another.
     fn validate(&self) -> Result<()> {
         match &self.role {
-            Role::Standalone(_) | Role::Server(_) | Role::SessionTracker(_) | Role::Gateway(_) => Ok(()),
+            Role::Standalone(_)
+            | Role::Server(_)
+            | Role::SessionTracker(_)
+            | Role::Gateway(_)
+            | Role::Admin(_) => Ok(()),
             Role::Consensus(args) => args.peers.require("--peers", args.id.node_id()),
             Role::TreeStore(args) => args.stores.require("--stores", args.id.node_id()),
         }
     }
 
-    /// How this process logs.
-    pub fn logging(&self) -> &Logging {
-        match &self.role {
+    /// How this process logs; a command prints its result and nothing else.
+    pub fn logging(&self) -> Option<&Logging> {
+        Some(match &self.role {
             Role::Standalone(args) => &args.logging,
             Role::Server(args) => &args.logging,
             Role::Consensus(args) => &args.common.logging,
             Role::TreeStore(args) => &args.common.logging,
             Role::SessionTracker(args) => &args.common.logging,
             Role::Gateway(args) => &args.common.logging,
-        }
+            Role::Admin(_) => return None,
+        })
     }
 }

@@ -16,7 +16,7 @@ use crate::cli::{Cli, Properties, Role};
 use crate::error::Result;
 use crate::settings::{Scope, Settings};
 
-/// Runs the role until a signal ends it.
+/// Runs the role until a signal ends it, or the command until it is done.
 pub async fn run(cli: Cli, recorder: PrometheusHandle) -> Result<()> {
     match cli.role {
         Role::Standalone(args) => standalone::run(&args, recorder).await,
@@ -25,6 +25,7 @@ pub async fn run(cli: Cli, recorder: PrometheusHandle) -> Result<()> {
         Role::TreeStore(args) => tree_store::run(&args, recorder).await,
         Role::SessionTracker(args) => session_tracker::run(&args, recorder).await,
         Role::Gateway(args) => gateway::run(&args, recorder).await,
+        Role::Admin(args) => crate::cli::admin::run(args).await,
     }
 }
 
