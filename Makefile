@@ -51,6 +51,18 @@ differential: binary-under-test $(ZOOKEEPER)/fetched.xml ## random requests to A
 test-differential: ## 300 cases of `differential` in each profile
 	$(MAKE) --no-print-directory differential SEED=1 CASES=300
 
+# ROUNDS; SYSTEMS (ensemble,split,zookeeper) and SCENARIOS (see --help of the program) to measure only some.
+AVAILABILITY = $(CARGO) run --quiet --locked --profile test-release -p menagerie-availability --
+ROUNDS ?= 5
+.PHONY: availability election-soak
+availability: binary-under-test $(ZOOKEEPER)/fetched.xml ## how long clients wait when something fails, beside ZooKeeper; as root
+	tests/require.sh 'iproute2' ip
+	$(AVAILABILITY) measure --rounds $(ROUNDS) $(if $(SYSTEMS),--systems $(SYSTEMS)) $(if $(SCENARIOS),--scenarios $(SCENARIOS))
+
+MINUTES ?= 30
+election-soak: binary-under-test ## full load for MINUTES on each cluster, in which no election may take place
+	$(AVAILABILITY) soak --minutes $(MINUTES) $(if $(SYSTEMS),--systems $(SYSTEMS))
+
 .PHONY: binary-under-test
 binary-under-test:
 	$(CARGO) build --locked --profile test-release -p menagerie

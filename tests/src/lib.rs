@@ -9,5 +9,7 @@ mod shape;
 mod wait;
 
 pub use cluster::Cluster;
+pub use ports::free_range;
+pub use process::{Process, Signal, binary, root};
 pub use shape::Shape;
 pub use wait::eventually;
