@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures::future::join_all;
+use menagerie_host::Host;
 use menagerie_proto::channel;
 use menagerie_proto::consensus::{Consensus, ConsensusClient, Member};
 use menagerie_types::NodeId;
@@ -31,7 +32,7 @@ pub(crate) async fn run(raft: Raft, options: ConsensusOptions) {
         options.members.iter().filter(|member| member.voter && member.id != options.id).cloned().collect();
     let mut reported = false;
     while matches!(raft.is_initialized().await, Ok(false)) {
-        match ask(&others).await {
+        match ask(&*options.host, &others).await {
             Answers::Empty(lowest) if lowest.is_none_or(|lowest| options.id < lowest) => {
                 return found(&raft, &options).await;
             }
@@ -69,8 +70,8 @@ enum Answers {
     TooFew,
 }
 
-async fn ask(others: &[Member]) -> Answers {
-    let answers = join_all(others.iter().map(is_empty)).await;
+async fn ask(host: &dyn Host, others: &[Member]) -> Answers {
+    let answers = join_all(others.iter().map(|member| is_empty(host, member))).await;
     if answers.contains(&Some(false)) {
         return Answers::Founded;
     }
@@ -82,8 +83,8 @@ async fn ask(others: &[Member]) -> Answers {
 }
 
 /// Whether a member has never been part of an ensemble; nothing if it does not say.
-async fn is_empty(member: &Member) -> Option<bool> {
-    let client = ConsensusClient::new(channel::lazy(&member.address).ok()?);
+async fn is_empty(host: &dyn Host, member: &Member) -> Option<bool> {
+    let client = ConsensusClient::new(channel::lazy_from(host, &member.address).ok()?);
     let status = tokio::time::timeout(ANSWER_TIMEOUT, client.status()).await.ok()?.ok()?;
     if status.id != member.id {
         tracing::warn!(expected = %member.id, found = %status.id, address = member.address, "wrong member answers");

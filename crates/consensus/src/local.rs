@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use menagerie_host::Host;
 use menagerie_proto::consensus::{Consensus, ConsensusStatus, Member, PROPOSAL_QUEUE, Proposals, Tail};
 use menagerie_proto::{ServiceError, ServiceResult};
 use menagerie_types::{LogIndex, NodeId};
@@ -38,6 +39,8 @@ pub(crate) struct Inner {
     pub barriers: mpsc::Sender<Caller>,
     pub ended: watch::Receiver<Option<ConsensusError>>,
     pub calls: Arc<Calls>,
+    /// From where new members are called.
+    pub host: Arc<dyn Host>,
     /// How long a transfer of leadership may take.
     pub transfer_timeout: Duration,
     /// How long a new voter may take to catch up.

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use futures::future::join_all;
+use menagerie_host::Host;
 use menagerie_proto::channel;
 use menagerie_proto::consensus::{Consensus, ConsensusClient, Member};
 use menagerie_proto::{ServiceError, ServiceResult};
@@ -99,7 +100,8 @@ impl LocalConsensus {
     /// Whoever does not answer now will not be brought up to date soon: nothing is changed then.
     async fn call_on(&self, members: &[Member], new: &[u64]) -> ServiceResult<()> {
         let joining = members.iter().filter(|member| new.contains(&member.id.0));
-        let calls = joining.map(|member| tokio::time::timeout(ANSWER_TIMEOUT, answers(member)));
+        let calls =
+            joining.map(|member| tokio::time::timeout(ANSWER_TIMEOUT, answers(&*self.inner.host, member)));
         match join_all(calls).await.iter().all(Result::is_ok) {
             true => Ok(()),
             false => Err(ServiceError::NotInSync(format!(
@@ -170,8 +172,8 @@ struct Effective {
 }
 
 /// Resolves when the member answers at its address.
-async fn answers(member: &Member) {
-    while let Ok(channel) = channel::lazy(&member.address) {
+async fn answers(host: &dyn Host, member: &Member) {
+    while let Ok(channel) = channel::lazy_from(host, &member.address) {
         let status = ConsensusClient::new(channel).status().await;
         if status.is_ok_and(|status| status.id == member.id) {
             return;

@@ -2,11 +2,13 @@
 
 use std::collections::HashMap;
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 use futures::{FutureExt, Stream, StreamExt};
+use menagerie_host::Host;
 use menagerie_proto::channel::{self, MAX_MESSAGE_BYTES};
 use menagerie_proto::pb::consensus as pb;
 use menagerie_proto::pb::consensus::raft_client::RaftClient;
@@ -38,26 +40,34 @@ type AppendStream<'s> = BoxStream<'s, Result<StreamAppendResult<TypeConfig>, Rpc
 
 /// Makes the connections to the other members: one for replication and elections, one for heartbeats, which
 /// must not queue behind a large batch.
-#[derive(Default)]
 pub(crate) struct Network {
+    host: Arc<dyn Host>,
     main: HashMap<u64, (String, Channel)>,
     heartbeats: HashMap<u64, (String, Channel)>,
+}
+
+impl Network {
+    /// Without connections; they are made from `host`.
+    pub(crate) fn new(host: Arc<dyn Host>) -> Self {
+        Self { host, main: HashMap::new(), heartbeats: HashMap::new() }
+    }
 }
 
 impl RaftNetworkFactory<TypeConfig> for Network {
     type Network = Peer;
 
     async fn new_client(&mut self, target: u64, node: &BasicNode) -> Peer {
-        Peer::new(connect(&mut self.main, target, node))
+        Peer::new(connect(&*self.host, &mut self.main, target, node))
     }
 
     async fn new_heartbeat_client(&mut self, target: u64, node: &BasicNode) -> Peer {
-        Peer::new(connect(&mut self.heartbeats, target, node))
+        Peer::new(connect(&*self.host, &mut self.heartbeats, target, node))
     }
 }
 
 /// The connection kept for `target`, which connects when used; a new one when its address has changed.
 fn connect(
+    host: &dyn Host,
     known: &mut HashMap<u64, (String, Channel)>,
     target: u64,
     node: &BasicNode,
@@ -67,7 +77,7 @@ fn connect(
     {
         return Ok(channel.clone());
     }
-    let channel = channel::lazy(types::address(node))
+    let channel = channel::lazy_from(host, types::address(node))
         .map_err(|error| format!("address of member {target}: {error}"))?;
     known.insert(target, (types::address(node).to_owned(), channel.clone()));
     Ok(channel)

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use menagerie_host::Host;
+use menagerie_log::{Fs, OsFs};
 use menagerie_proto::consensus::Member;
 use menagerie_types::NodeId;
 
@@ -35,6 +37,10 @@ pub struct ConsensusOptions {
     pub log_cache_bytes: usize,
     /// The wall clock.
     pub clock: Clock,
+    /// The file system that the log is on.
+    pub fs: Arc<dyn Fs>,
+    /// From where the other members are called.
+    pub host: Arc<dyn Host>,
 }
 
 impl ConsensusOptions {
@@ -54,6 +60,8 @@ impl ConsensusOptions {
             spare_segments: 8,
             log_cache_bytes: 32 << 20,
             clock: Arc::new(wall_clock),
+            fs: Arc::new(OsFs),
+            host: menagerie_host::system(),
         }
     }
 

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use menagerie_log::{Fs, LogOptions, OsFs};
+use menagerie_log::LogOptions;
 use menagerie_types::LogIndex;
 use openraft::{Config, SnapshotPolicy};
 use tokio::sync::{mpsc, watch};
@@ -27,14 +27,6 @@ use crate::{ConsensusError, ConsensusOptions, RaftService};
 ///
 /// Returns as soon as the member runs; it need not have a leader yet.
 pub async fn start(options: ConsensusOptions) -> Result<(LocalConsensus, RaftService), ConsensusError> {
-    start_on(Arc::new(MeteredFs(OsFs)), options).await
-}
-
-/// [`start`] over any file system.
-pub(crate) async fn start_on(
-    fs: Arc<dyn Fs>,
-    options: ConsensusOptions,
-) -> Result<(LocalConsensus, RaftService), ConsensusError> {
     options.check()?;
     let log = LogOptions {
         segment_bytes: options.segment_bytes,
@@ -43,14 +35,16 @@ pub(crate) async fn start_on(
         cache_bytes: options.log_cache_bytes,
         inline: true,
     };
+    let fs = Arc::new(MeteredFs(Arc::clone(&options.fs)));
     let store = Store::open(fs, &options.data_dir, StoreOptions { id: options.id.0, log })?;
     let (committed_sender, committed) = watch::channel(LogIndex(0));
     let state_machine = StateMachine::new(Arc::clone(&store), committed_sender);
     let config = Arc::new(config(&options)?);
     let log_storage = LogStorage(Arc::clone(&store));
-    let raft = Raft::new(options.id.0, config, Network::default(), log_storage, state_machine)
-        .await
-        .map_err(|error| ConsensusError::Storage(error.to_string()))?;
+    let raft =
+        Raft::new(options.id.0, config, Network::new(Arc::clone(&options.host)), log_storage, state_machine)
+            .await
+            .map_err(|error| ConsensusError::Storage(error.to_string()))?;
     Ok(assemble(options, raft, store, committed))
 }
 
@@ -79,6 +73,7 @@ fn assemble(
         barriers,
         ended,
         calls,
+        host: options.host,
         transfer_timeout: options.election_timeout.1 * 3,
         join_timeout: options.join_timeout,
     };

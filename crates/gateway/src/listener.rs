@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use futures::FutureExt;
+use menagerie_host::{ListenOptions, Listener, Thread};
 use menagerie_link::Ensemble;
 use menagerie_proto::tree_store::TreeStore;
-use socket2::{Domain, Protocol, SockRef, Socket, Type};
-use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
-use tracing::{debug, info, warn};
+use tracing::{info, warn};
 
 use crate::api::{ApiHandle, CALLS_MAX};
 use crate::facts::Facts;
@@ -42,7 +42,7 @@ pub struct Gateway {
     api: ApiHandle,
     shared: Arc<Shared>,
     stop: watch::Sender<bool>,
-    threads: Vec<std::thread::JoinHandle<()>>,
+    threads: Vec<Box<dyn Thread>>,
 }
 
 /// Listens, and serves until [`Gateway::stop`]. Must be called on a runtime, which then accepts the connections.
@@ -76,12 +76,9 @@ pub fn start(
             workers: workers.clone(),
             stopping: stopping.clone(),
         };
-        let shared = Arc::clone(&shared);
-        let thread = std::thread::Builder::new().name(format!("gateway-{n}")).spawn(move || {
-            if let Err(error) = worker::run(&shared, intake) {
-                tracing::error!(%error, "a gateway thread cannot run");
-            }
-        });
+        let (host, shared) = (Arc::clone(&shared.options.host), Arc::clone(&shared));
+        let body = move || worker::run(shared, intake).boxed_local();
+        let thread = host.spawn(&format!("gateway-{n}"), Box::new(body));
         handles.push(thread.map_err(GatewayError::Thread)?);
     }
     for (listener, _, door) in doors {
@@ -112,49 +109,41 @@ impl Gateway {
         Arc::clone(&self.shared.stats)
     }
 
-    /// Stops accepting, lets clients move, and waits for the threads (off the runtime).
+    /// Stops accepting, lets clients move, and waits for the threads.
     pub async fn stop(self) {
         let _ = self.stop.send(true);
-        let join = tokio::task::spawn_blocking(move || {
-            for thread in self.threads {
-                let _ = thread.join();
-            }
-        });
-        let _ = join.await;
+        for thread in self.threads {
+            thread.join().await;
+        }
         info!("the gateway has let its clients go");
     }
 }
 
+/// A door, its address with the real port, and who comes in.
+type Open = (Box<dyn Listener>, SocketAddr, Door);
+
 /// Listens at every address that clients may come to.
-fn doors(options: &GatewayOptions) -> Result<Vec<(TcpListener, SocketAddr, Door)>, GatewayError> {
+fn doors(options: &GatewayOptions) -> Result<Vec<Open>, GatewayError> {
     let plain = if options.secure.as_ref().is_some_and(|secure| secure.unified) {
         Door::Unified
     } else {
         Door::Plain
     };
     let secure = options.secure.as_ref().and_then(|secure| secure.addr);
+    let how = ListenOptions { backlog: options.backlog, keep_alive: options.tcp_keep_alive };
     let mut doors = Vec::new();
     for (addr, door) in [(options.client_addr, plain), (secure, Door::Secure)] {
         let Some(addr) = addr else { continue };
-        let listener = listen(addr, options.backlog).and_then(|l| Ok((l.local_addr()?, l)));
+        let listener = options.host.listen(addr, how).and_then(|l| Ok((l.local_addr()?, l)));
         let (real, listener) = listener.map_err(|source| GatewayError::Listen { addr, source })?;
         doors.push((listener, real, door));
     }
     Ok(doors)
 }
 
-fn listen(addr: SocketAddr, backlog: i32) -> std::io::Result<TcpListener> {
-    let socket = Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
-    socket.set_reuse_address(true)?;
-    socket.set_nonblocking(true)?;
-    socket.bind(&addr.into())?;
-    socket.listen(backlog)?;
-    TcpListener::from_std(socket.into())
-}
-
 /// Deals connections to the workers in turn.
 async fn accept(
-    (listener, door): (TcpListener, Door),
+    (listener, door): (Box<dyn Listener>, Door),
     shared: Arc<Shared>,
     workers: Vec<mpsc::Sender<Accepted>>,
     mut stopping: watch::Receiver<bool>,
@@ -179,16 +168,6 @@ async fn accept(
             shared.stats.rejected.fetch_add(1, Ordering::Relaxed);
             continue;
         }
-        let options = || {
-            stream.set_nodelay(true)?;
-            SockRef::from(&stream).set_keepalive(shared.options.tcp_keep_alive)
-        };
-        let stream = options().and_then(|()| stream.into_std());
-        let Ok(stream) = stream else {
-            debug!(%addr, "a connection was gone before it was served");
-            shared.stats.disconnected(addr.ip());
-            continue;
-        };
         let accepted = Accepted::new(stream, addr, door, Arc::clone(&shared.stats));
         if workers[next % workers.len()].send(accepted).await.is_err() {
             return;

@@ -1,9 +1,11 @@
 //! What a gateway is told.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use menagerie_auth::{Enforcement, Properties, Registry, SaslServer};
+use menagerie_host::Host;
 use menagerie_jute::four_letter::FourLetterWord;
 use menagerie_types::command::Policy;
 
@@ -59,6 +61,8 @@ pub struct GatewayOptions {
     pub sasl: Option<SaslServer>,
     /// What every connection must have shown. Default: nothing.
     pub enforcement: Enforcement,
+    /// Sockets and threads. Default: the operating system's.
+    pub host: Arc<dyn Host>,
 }
 
 impl GatewayOptions {
@@ -100,6 +104,7 @@ impl Default for GatewayOptions {
             registry: Registry::configure(&Properties::default(), false).unwrap_or_default(),
             sasl: None,
             enforcement: Enforcement::default(),
+            host: menagerie_host::system(),
         }
     }
 }

@@ -42,6 +42,11 @@ impl FaultyFs {
         self.disk.lock().crash(crash);
     }
 
+    /// Returns a copy that goes its own way from here.
+    pub fn fork(&self) -> FaultyFs {
+        FaultyFs { disk: Arc::new(Mutex::new(self.disk.lock().clone())) }
+    }
+
     /// Makes the sync after `after` more successful ones fail, and all that follow; what they should have
     /// synced is lost in the next crash, whatever its kind.
     pub fn fail_syncs_after(&self, after: u64) {

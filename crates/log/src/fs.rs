@@ -4,6 +4,9 @@ pub mod os;
 
 use std::io::{self, IoSlice};
 use std::path::Path;
+use std::sync::Arc;
+
+use crate::Driver;
 
 /// Directory operations. None of them is durable before [`Fs::sync_dir`].
 pub trait Fs: Send + Sync + 'static {
@@ -19,6 +22,11 @@ pub trait Fs: Send + Sync + 'static {
     fn remove(&self, path: &Path) -> io::Result<()>;
     /// Makes creations, renames and removals in the directory durable, in order.
     fn sync_dir(&self, dir: &Path) -> io::Result<()>;
+    /// Who has the writer work when it is not inline; none for threads of the log's own. A simulated disk takes its
+    /// time without one.
+    fn driver(&self) -> Option<Arc<dyn Driver>> {
+        None
+    }
 }
 
 /// An open file. One thread writes at a time; reads may run beside it.

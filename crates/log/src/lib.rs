@@ -15,6 +15,7 @@
 //! No Raft types, no async runtime, no locking of the directory against other processes.
 
 mod directory;
+mod driven;
 mod error;
 pub mod faulty;
 mod format;
@@ -30,6 +31,7 @@ mod state;
 mod thread;
 mod writer;
 
+pub use driven::{DrivenWriter, Driver};
 pub use error::LogError;
 pub use fs::{Fs, FsFile, os::OsFs};
 pub use log::Log;

@@ -6,8 +6,8 @@ use crate::state::Shared;
 use crate::thread::WriterThread;
 use crate::writer::Writer;
 use crate::{
-    Durable, Fs, LogError, LogOptions, LogReader, MAX_META_BYTES, MAX_PAYLOAD_BYTES, MetaKind, Record,
-    Recovered, unobserved,
+    DrivenWriter, Driver, Durable, Fs, LogError, LogOptions, LogReader, MAX_META_BYTES, MAX_PAYLOAD_BYTES,
+    MetaKind, Record, Recovered, unobserved,
 };
 use bytes::Bytes;
 use std::ops::Range;
@@ -23,6 +23,8 @@ pub struct Log {
     shared: Arc<Shared>,
     reader: LogReader,
     mode: Mode,
+    /// Who has the writer work when it is not inline, if that is not a thread.
+    driver: Option<Arc<dyn Driver>>,
     /// At most one value per kind, to be written with the next operation.
     deferred: Vec<(MetaKind, Bytes)>,
 }
@@ -30,6 +32,7 @@ pub struct Log {
 enum Mode {
     Inline(Box<Writer>),
     Thread(WriterThread),
+    Driven(DrivenWriter),
     /// The writer is gone, and the log poisoned.
     Lost,
 }
@@ -40,10 +43,13 @@ impl Log {
     /// Nothing keeps a second process from opening the same directory: that is the caller's to prevent.
     pub fn open(fs: Arc<dyn Fs>, dir: &Path, options: LogOptions) -> Result<(Log, Recovered), LogError> {
         let inline = options.inline;
+        let driver = fs.driver();
+        let options = LogOptions { background_fill: options.background_fill && driver.is_none(), ..options };
         let (writer, recovered) = recovery::open(fs, dir, options)?;
         let shared = writer.shared().clone();
         let reader = LogReader::new(shared.clone());
-        let mut log = Log { shared, reader, mode: Mode::Inline(Box::new(writer)), deferred: Vec::new() };
+        let mode = Mode::Inline(Box::new(writer));
+        let mut log = Log { shared, reader, mode, driver, deferred: Vec::new() };
         log.set_inline(inline)?;
         Ok((log, recovered))
     }
@@ -135,11 +141,10 @@ impl Log {
     /// Switches between inline (true) and writer thread (false), after everything queued is durable.
     pub fn set_inline(&mut self, inline: bool) -> Result<(), LogError> {
         self.mode = match (std::mem::replace(&mut self.mode, Mode::Lost), inline) {
+            (Mode::Inline(writer), false) if self.driver.is_some() => Mode::Driven(DrivenWriter::new(writer)),
             (Mode::Inline(writer), false) => Mode::Thread(WriterThread::spawn(writer)?),
-            (Mode::Thread(thread), true) => match thread.join() {
-                Some(writer) => Mode::Inline(writer),
-                None => Mode::Lost,
-            },
+            (Mode::Thread(thread), true) => thread.join().map_or(Mode::Lost, Mode::Inline),
+            (Mode::Driven(writer), true) => writer.join().map_or(Mode::Lost, Mode::Inline),
             (mode, _) => mode,
         };
         self.shared.check()
@@ -155,6 +160,9 @@ impl Log {
         let (sender, receiver) = std::sync::mpsc::sync_channel(1);
         let notify = move |result| drop(sender.send(result));
         self.submit(Change::Nothing, Box::new(notify))?;
+        if let Mode::Driven(writer) = &self.mode {
+            writer.finish();
+        }
         match receiver.recv() {
             Ok(Ok(())) => Ok(()),
             _ => self.shared.check().and(Err(LogError::Poisoned("the writer is gone".into()))),
@@ -184,6 +192,13 @@ impl Log {
             Mode::Inline(writer) => writer.write_group(ops),
             Mode::Thread(thread) => {
                 thread.submit(ops);
+                Ok(())
+            }
+            Mode::Driven(writer) => {
+                writer.submit(ops);
+                if let Some(driver) = &self.driver {
+                    driver.attend(writer);
+                }
                 Ok(())
             }
             Mode::Lost => {

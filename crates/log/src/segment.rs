@@ -128,6 +128,11 @@ impl Segment {
         !self.frames.is_empty()
     }
 
+    /// Tells whether there is anything to sync, once it is written.
+    pub(crate) fn is_unsynced(&self) -> bool {
+        self.group_start < self.end
+    }
+
     /// Writes the placed frames in as few calls as the slice limit allows. Not durable yet.
     pub(crate) fn write(&mut self, segment_bytes: u64) -> io::Result<()> {
         let mut slices: Vec<IoSlice<'_>> = Vec::with_capacity(SLICES_MAX.min(self.frames.len() * 3));

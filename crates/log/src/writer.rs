@@ -6,7 +6,7 @@ use crate::record::{Change, Op};
 use crate::segment::{Draft, Segment};
 use crate::spares::Spares;
 use crate::state::{OpenSegment, Placed, Shared};
-use crate::{LogError, LogOptions, MetaKind};
+use crate::{Durable, LogError, LogOptions, MetaKind};
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::path::PathBuf;
@@ -52,6 +52,13 @@ pub(crate) struct Parts {
     pub next_index: Option<u64>,
 }
 
+/// Changes that are written and not synced, and whom to tell.
+pub(crate) struct Group {
+    waiting: Vec<Durable>,
+    purges: bool,
+    written: Result<(), LogError>,
+}
+
 /// The only one who writes.
 pub(crate) struct Writer {
     parts: Parts,
@@ -75,6 +82,12 @@ impl Writer {
     ///
     /// A failure poisons the log before any callback runs, and is returned.
     pub(crate) fn write_group(&mut self, ops: Vec<Op>) -> Result<(), LogError> {
+        let group = self.begin_group(ops);
+        self.finish_group(group)
+    }
+
+    /// Writes a group of changes. They are not durable yet, and nobody is told.
+    pub(crate) fn begin_group(&mut self, ops: Vec<Op>) -> Group {
         let mut waiting = Vec::with_capacity(ops.len());
         let mut purges = false;
         let mut result = self.parts.shared.check();
@@ -83,7 +96,14 @@ impl Writer {
             result = result.and_then(|()| self.place_change(op.change));
             waiting.push(op.done);
         }
-        let result = result.and_then(|()| self.sync()).inspect_err(|error| self.poison(error));
+        let written = result.and_then(|()| self.write());
+        Group { waiting, purges, written }
+    }
+
+    /// Makes a group durable and runs its callbacks. Nothing may have been written since it began.
+    pub(crate) fn finish_group(&mut self, group: Group) -> Result<(), LogError> {
+        let Group { waiting, purges, written } = group;
+        let result = written.and_then(|()| self.sync_written()).inspect_err(|error| self.poison(error));
         for done in waiting {
             done(result.as_ref().map_err(LogError::to_io).copied());
         }
@@ -151,8 +171,8 @@ impl Writer {
         Ok(self.parts.active.place(draft))
     }
 
-    /// Writes and syncs what is placed. Does nothing if nothing is.
-    fn sync(&mut self) -> Result<(), LogError> {
+    /// Writes what is placed. Does nothing if nothing is.
+    fn write(&mut self) -> Result<(), LogError> {
         let active = &mut self.parts.active;
         if !active.has_frames() {
             return Ok(());
@@ -160,6 +180,15 @@ impl Writer {
         active.write(self.parts.options.segment_bytes).map_err(LogError::io(&active.path))?;
         self.parts.shared.state.write().place(&self.placed);
         self.placed.clear();
+        Ok(())
+    }
+
+    /// Syncs what is written. Does nothing if nothing is.
+    fn sync_written(&mut self) -> Result<(), LogError> {
+        let active = &mut self.parts.active;
+        if !active.is_unsynced() {
+            return Ok(());
+        }
         active.file.sync_data().map_err(LogError::io(&active.path))?;
         active.begin_group();
         Ok(())
@@ -167,7 +196,8 @@ impl Writer {
 
     /// Seals the active segment and starts the next one.
     fn roll(&mut self) -> Result<(), LogError> {
-        self.sync()?;
+        self.write()?;
+        self.sync_written()?;
         let parts = &mut self.parts;
         let header = SegmentHeader {
             epoch: parts.active.epoch + 1,

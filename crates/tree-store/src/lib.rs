@@ -13,6 +13,7 @@ mod replica;
 mod run;
 mod store;
 
+pub use checkpoint::{CheckpointDirectory, CheckpointStorage, CheckpointStore, RecordVisitor};
 pub use error::TreeStoreError;
 pub use options::TreeStoreOptions;
 pub use store::{LocalTreeStore, open};

@@ -1,9 +1,13 @@
 //! What can be set about a replica.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
+use menagerie_host::Host;
 use menagerie_types::NodeId;
+
+use crate::checkpoint::{CheckpointStorage, SledStorage};
 
 /// Settings of one replica.
 #[derive(Clone, Debug)]
@@ -29,6 +33,12 @@ pub struct TreeStoreOptions {
     pub digest_interval: Duration,
     /// Entries left in the log behind the safe point, so that a peer a little behind need not fetch a checkpoint.
     pub truncate_margin: u64,
+    /// The log is truncated in steps of at least this many entries.
+    pub truncate_step: u64,
+    /// What checkpoints are kept in.
+    pub checkpoints: Arc<dyn CheckpointStorage>,
+    /// Where the checkpoint thread runs.
+    pub host: Arc<dyn Host>,
 }
 
 impl TreeStoreOptions {
@@ -45,6 +55,9 @@ impl TreeStoreOptions {
             link_wait: Duration::from_secs(2),
             digest_interval: Duration::from_secs(10),
             truncate_margin: 1000,
+            truncate_step: 1000,
+            checkpoints: Arc::new(SledStorage),
+            host: menagerie_host::system(),
         }
     }
 }

@@ -11,7 +11,7 @@ use menagerie_proto::ServiceResult;
 use menagerie_proto::tree_store::{CheckpointStream, LinkHello, StoreLink, TreeStore, TreeStoreStatus};
 use menagerie_types::command::Command;
 use menagerie_types::command::internal::PublishConfig;
-use menagerie_types::{OpCode, SessionId};
+use menagerie_types::{LogIndex, OpCode, SessionId};
 use tracing::info;
 
 use crate::checkpoint::Checkpointer;
@@ -79,6 +79,11 @@ impl LocalTreeStore {
             body: &body,
         });
         replica.proposer.wake();
+    }
+
+    /// The state's digest after the entry at `index`, if that was applied here and not too long ago.
+    pub fn digest_at(&self, index: LogIndex) -> Option<u64> {
+        self.replica.digests.lock().at(index)
     }
 
     /// Takes a checkpoint now, if anything was applied since the last one. Returns when it is on stable storage.

@@ -17,7 +17,7 @@ async fn member(fs: &FaultyFs) -> LocalConsensus {
     let member = Member { id: NodeId(1), address: "127.0.0.1:1".into(), voter: true, info: String::new() };
     let options = ConsensusOptions::new(NodeId(1), PathBuf::from("/log"), vec![member]);
     let options = ConsensusOptions { segment_bytes: 64 << 10, spare_segments: 1, ..options };
-    start_on(Arc::new(fs.clone()), options).await.expect("starts").0
+    start(ConsensusOptions { fs: Arc::new(fs.clone()), ..options }).await.expect("starts").0
 }
 
 async fn stream(consensus: &LocalConsensus) -> Proposals {
@@ -103,7 +103,7 @@ async fn contradictory_options_are_refused() {
     let mut slow = options(vec![member(1)]);
     slow.heartbeat = slow.election_timeout.0;
     for options in [options(vec![]), options(vec![member(2)]), options(vec![member(1), member(1)]), slow] {
-        let refused = start_on(Arc::new(FaultyFs::new(1)), options).await.err();
+        let refused = start(ConsensusOptions { fs: Arc::new(FaultyFs::new(1)), ..options }).await.err();
         assert!(matches!(refused, Some(ConsensusError::Options(_))), "{refused:?}");
     }
 }

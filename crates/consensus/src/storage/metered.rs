@@ -2,16 +2,17 @@
 
 use std::io::{self, IoSlice};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Instant;
 
-use menagerie_log::{Fs, FsFile};
+use menagerie_log::{Driver, Fs, FsFile};
 
-/// Passes everything on to `F` and times each `fdatasync`.
-pub(crate) struct MeteredFs<F>(pub F);
+/// Passes everything on and times each `fdatasync`.
+pub(crate) struct MeteredFs(pub Arc<dyn Fs>);
 
 struct MeteredFile(Box<dyn FsFile>);
 
-impl<F: Fs> Fs for MeteredFs<F> {
+impl Fs for MeteredFs {
     fn create_dir_all(&self, dir: &Path) -> io::Result<()> {
         self.0.create_dir_all(dir)
     }
@@ -34,6 +35,10 @@ impl<F: Fs> Fs for MeteredFs<F> {
 
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
         self.0.sync_dir(dir)
+    }
+
+    fn driver(&self) -> Option<Arc<dyn Driver>> {
+        self.0.driver()
     }
 }
 

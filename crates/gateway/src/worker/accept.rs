@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use bytes::BytesMut;
-use tokio::net::TcpStream;
+use menagerie_host::{Arrival, Socket as TcpSocket};
 use tokio::task::JoinSet;
 use tracing::{debug, info, warn};
 
@@ -34,7 +34,7 @@ pub enum Door {
 /// A connection that no worker serves yet. It counts until it is dropped, or served.
 #[derive(Debug)]
 pub struct Accepted {
-    stream: std::net::TcpStream,
+    stream: Box<dyn Arrival>,
     addr: SocketAddr,
     door: Door,
     counted: Counted,
@@ -42,7 +42,7 @@ pub struct Accepted {
 
 impl Accepted {
     /// A connection that has been counted.
-    pub fn new(stream: std::net::TcpStream, addr: SocketAddr, door: Door, stats: Arc<Stats>) -> Self {
+    pub fn new(stream: Box<dyn Arrival>, addr: SocketAddr, door: Door, stats: Arc<Stats>) -> Self {
         Self { stream, addr, door, counted: Counted { stats: Some(stats), addr } }
     }
 }
@@ -89,13 +89,13 @@ impl Worker {
     /// Serves a connection, in a task of its own.
     pub fn accept(&self, accepted: Accepted, tasks: &mut JoinSet<()>) {
         let Accepted { stream, addr, door, counted } = accepted;
-        let stream = match TcpStream::from_std(stream) {
+        let stream = match stream.settle() {
             Ok(stream) => stream,
             Err(error) => return warn!(%addr, %error, "cannot use an accepted connection"),
         };
         match self.shared.options.secure.clone().filter(|_| door != Door::Plain) {
             None => {
-                let socket = Socket::Plain(Rc::new(stream));
+                let socket = Socket::Plain(stream);
                 if let Some(token) = self.register(&socket, addr, None, counted) {
                     tasks.spawn_local(self.clone().connection(token, socket));
                 }
@@ -108,7 +108,7 @@ impl Worker {
 
     async fn secure(
         self,
-        tcp: TcpStream,
+        tcp: Rc<dyn TcpSocket>,
         addr: SocketAddr,
         (secure, door): (Secure, Door),
         counted: Counted,
@@ -159,11 +159,11 @@ impl Worker {
 
 /// Finds out what the client speaks, and shakes hands if that is TLS. Early bytes are those that came with the
 /// handshake's last.
-async fn open(tcp: TcpStream, secure: Secure, door: Door) -> io::Result<(Socket, BytesMut)> {
+async fn open(tcp: Rc<dyn TcpSocket>, secure: Secure, door: Door) -> io::Result<(Socket, BytesMut)> {
     if door == Door::Unified {
-        let detected = tokio::time::timeout(secure.detection_timeout, speaks_tls(&tcp)).await;
+        let detected = tokio::time::timeout(secure.detection_timeout, speaks_tls(&*tcp)).await;
         if !detected.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?? {
-            return Ok((Socket::Plain(Rc::new(tcp)), BytesMut::new()));
+            return Ok((Socket::Plain(tcp), BytesMut::new()));
         }
     }
     let (tls, early) = TlsStream::accept(tcp, Arc::clone(&secure.tls.config)).await?;

@@ -35,7 +35,7 @@ use std::time::{Duration, Instant};
 
 use menagerie_link::{Proposer, new_incarnation};
 use tokio::sync::{mpsc, watch};
-use tokio::task::{JoinSet, LocalSet};
+use tokio::task::JoinSet;
 use tracing::{info, warn};
 
 pub use accept::{Accepted, Door};
@@ -83,14 +83,10 @@ pub struct Worker {
 }
 
 /// Runs a worker on the calling thread until the gateway stops.
-pub fn run(shared: &Arc<Shared>, mut intake: Intake) -> std::io::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    LocalSet::new().block_on(&runtime, async {
-        while !*intake.stopping.borrow() {
-            serve(shared, &mut intake).await;
-        }
-    });
-    Ok(())
+pub async fn run(shared: Arc<Shared>, mut intake: Intake) {
+    while !*intake.stopping.borrow() {
+        serve(&shared, &mut intake).await;
+    }
 }
 
 /// One incarnation: until the gateway stops, or the log no longer knows the incarnation.

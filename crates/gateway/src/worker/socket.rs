@@ -5,8 +5,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
+use menagerie_host::Socket as TcpSocket;
 use menagerie_jute::frame;
-use tokio::net::TcpStream;
 use tracing::debug;
 
 use super::Worker;
@@ -25,15 +25,15 @@ const LINGER: Duration = Duration::from_secs(1);
 #[derive(Clone, Debug)]
 pub enum Socket {
     /// What comes in is what the client says.
-    Plain(Rc<TcpStream>),
+    Plain(Rc<dyn TcpSocket>),
     /// Encrypted both ways.
     Tls(Rc<TlsStream>),
 }
 
 impl Socket {
-    fn tcp(&self) -> &TcpStream {
+    fn tcp(&self) -> &dyn TcpSocket {
         match self {
-            Self::Plain(tcp) => tcp,
+            Self::Plain(tcp) => &**tcp,
             Self::Tls(tls) => tls.tcp(),
         }
     }
@@ -210,7 +210,7 @@ fn flush_one(core: &mut super::Core, token: ConnToken, socket: &Socket) {
         conn.dirty = false;
         conn.noted.responded(core.now);
         let written = match socket {
-            Socket::Plain(tcp) => write_out(conn, tcp),
+            Socket::Plain(tcp) => write_out(conn, &**tcp),
             Socket::Tls(tls) => tls.write_out(&mut conn.output).is_ok(),
         };
         if !written {
@@ -229,7 +229,7 @@ fn flush_one(core: &mut super::Core, token: ConnToken, socket: &Socket) {
     });
 }
 
-fn write_out(conn: &mut Conn, socket: &TcpStream) -> bool {
+fn write_out(conn: &mut Conn, socket: &dyn TcpSocket) -> bool {
     while !conn.output.is_empty() {
         match socket.try_write(&conn.output) {
             Ok(0) => return false,
@@ -253,7 +253,7 @@ async fn discard(socket: &Socket) {
     }
     let socket = socket.tcp();
     // Only the writing half is shut: the client sees the end after all that was sent.
-    let shut = socket2::SockRef::from(socket).shutdown(std::net::Shutdown::Write);
+    let shut = socket.shutdown_write();
     while shut.is_ok() && socket.readable().await.is_ok() {
         match socket.try_read(&mut scratch) {
             Ok(0) => return,

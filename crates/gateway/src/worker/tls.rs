@@ -2,11 +2,12 @@
 
 use std::cell::{Cell, RefCell};
 use std::io::{self, ErrorKind, Read, Write};
+use std::rc::Rc;
 use std::sync::Arc;
 
 use bytes::{Buf, BytesMut};
+use menagerie_host::Socket;
 use rustls::{ServerConfig, ServerConnection};
-use tokio::net::TcpStream;
 
 /// Bytes that are encrypted at a time: what TLS takes before it must be sent.
 const CHUNK: usize = 64 * 1024;
@@ -18,7 +19,7 @@ const HANDSHAKE_RECORD: u8 = 0x16;
 /// A socket with TLS.
 #[derive(Debug)]
 pub struct TlsStream {
-    tcp: TcpStream,
+    tcp: Rc<dyn Socket>,
     tls: RefCell<ServerConnection>,
     /// Bytes at the beginning of the connection's output that are encrypted and not all sent.
     in_flight: Cell<usize>,
@@ -35,7 +36,7 @@ pub enum Received {
 
 impl TlsStream {
     /// Shakes hands, which the caller limits in time; the client may have sent more already.
-    pub async fn accept(tcp: TcpStream, config: Arc<ServerConfig>) -> io::Result<(Self, BytesMut)> {
+    pub async fn accept(tcp: Rc<dyn Socket>, config: Arc<ServerConfig>) -> io::Result<(Self, BytesMut)> {
         let tls = ServerConnection::new(config).map_err(io::Error::other)?;
         let stream = Self { tcp, tls: RefCell::new(tls), in_flight: Cell::new(0) };
         let (mut scratch, mut early) = (vec![0; HANDSHAKE_READ], BytesMut::new());
@@ -54,8 +55,8 @@ impl TlsStream {
     }
 
     /// The socket.
-    pub fn tcp(&self) -> &TcpStream {
-        &self.tcp
+    pub fn tcp(&self) -> &dyn Socket {
+        &*self.tcp
     }
 
     /// The client's own certificate (DER), if it has shown one.
@@ -125,7 +126,7 @@ impl TlsStream {
     fn send(&self) -> io::Result<bool> {
         let mut tls = self.tls.borrow_mut();
         while tls.wants_write() {
-            match tls.write_tls(&mut Unbuffered(&self.tcp)) {
+            match tls.write_tls(&mut Unbuffered(&*self.tcp)) {
                 Ok(0) => return Err(ErrorKind::WriteZero.into()),
                 Ok(_) => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
@@ -137,7 +138,7 @@ impl TlsStream {
 }
 
 /// True if the client begins with TLS. Waits for its first byte, which is left where it is.
-pub async fn speaks_tls(tcp: &TcpStream) -> io::Result<bool> {
+pub async fn speaks_tls(tcp: &dyn Socket) -> io::Result<bool> {
     let mut first = [0];
     match tcp.peek(&mut first).await? {
         0 => Err(ErrorKind::UnexpectedEof.into()),
@@ -146,7 +147,7 @@ pub async fn speaks_tls(tcp: &TcpStream) -> io::Result<bool> {
 }
 
 /// A socket as a writer that never waits.
-struct Unbuffered<'a>(&'a TcpStream);
+struct Unbuffered<'a>(&'a dyn Socket);
 
 impl Write for Unbuffered<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {

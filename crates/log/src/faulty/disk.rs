@@ -24,6 +24,7 @@ impl Node {
     }
 }
 
+#[derive(Clone)]
 enum NameChange {
     Add(PathBuf, u64),
     Rename(PathBuf, PathBuf),
@@ -31,6 +32,7 @@ enum NameChange {
 }
 
 /// Files by number, names for them, and the faults to come.
+#[derive(Clone)]
 pub(super) struct Disk {
     nodes: BTreeMap<u64, Node>,
     names: BTreeMap<PathBuf, u64>,

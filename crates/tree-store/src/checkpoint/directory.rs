@@ -19,25 +19,38 @@ use menagerie_types::LogIndex;
 use tracing::{error, warn};
 
 use super::meta::FORMAT;
-use super::sled_store::sync_path;
-use crate::TreeStoreError;
+use super::sled_store::{SledCheckpoint, sync_path};
+use super::store::{CheckpointDirectory, CheckpointStorage, CheckpointStore};
+use crate::{TreeStoreError, TreeStoreOptions};
 
 /// A checkpoint that brought the process down this often while it was opened is not opened again.
 const LOADING_MAX: u32 = 5;
 const MANIFEST: &str = "MANIFEST";
 const LOADING: &str = "LOADING";
 
+/// Checkpoints in sled, in the directory that the options name.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SledStorage;
+
+impl CheckpointStorage for SledStorage {
+    fn open(&self, options: &TreeStoreOptions) -> Result<Box<dyn CheckpointDirectory>, TreeStoreError> {
+        Ok(Box::new(DataDirectory::open(&options.data_dir, options.checkpoint_cache_bytes)?))
+    }
+}
+
 /// A data directory that this process owns.
 #[derive(Debug)]
-pub(crate) struct DataDirectory {
+struct DataDirectory {
     path: PathBuf,
+    /// For sled.
+    cache_bytes: u64,
     manifest: Manifest,
     _lock: File,
 }
 
 impl DataDirectory {
     /// Opens the directory, or makes it.
-    pub(crate) fn open(path: &Path) -> Result<Self, TreeStoreError> {
+    fn open(path: &Path, cache_bytes: u64) -> Result<Self, TreeStoreError> {
         // A newer version may lock in another way: look at its manifest before touching the lock.
         read_manifest(path)?;
         fs::create_dir_all(path).map_err(TreeStoreError::io("cannot make data directory", path))?;
@@ -51,7 +64,7 @@ impl DataDirectory {
                 return Err(TreeStoreError::io("cannot lock", &lock_path)(error));
             }
         }
-        let mut this = Self { path: path.into(), manifest: Manifest::default(), _lock: lock };
+        let mut this = Self { path: path.into(), cache_bytes, manifest: Manifest::default(), _lock: lock };
         match read_manifest(path)? {
             Found::Manifest(manifest) => this.manifest = manifest,
             Found::Nothing => this.write_manifest(Manifest { checkpoint: 1, index: LogIndex(0) })?,
@@ -62,71 +75,8 @@ impl DataDirectory {
     }
 
     /// Where the current checkpoint is.
-    pub(crate) fn checkpoint(&self) -> PathBuf {
+    fn checkpoint(&self) -> PathBuf {
         self.numbered(self.manifest.checkpoint)
-    }
-
-    /// Where the next checkpoint can be built, out of the way of the current one.
-    pub(crate) fn next_checkpoint(&self) -> Result<PathBuf, TreeStoreError> {
-        let next = self.numbered(self.manifest.checkpoint + 1);
-        remove_tree(&next)?;
-        Ok(next)
-    }
-
-    /// Makes the next checkpoint, which covers `index`, the current one and removes what was current.
-    pub(crate) fn adopt_next(&mut self, index: LogIndex) -> Result<(), TreeStoreError> {
-        let old = self.checkpoint();
-        self.write_manifest(Manifest { checkpoint: self.manifest.checkpoint + 1, index })?;
-        remove_tree(&old)
-    }
-
-    /// The index that the current checkpoint must cover at least.
-    pub(crate) fn index(&self) -> LogIndex {
-        self.manifest.index
-    }
-
-    /// The current checkpoint covers `index` now.
-    pub(crate) fn set_index(&mut self, index: LogIndex) -> Result<(), TreeStoreError> {
-        self.write_manifest(Manifest { index, ..self.manifest })
-    }
-
-    /// Renames the current checkpoint, so that nobody uses it and somebody can look at it.
-    pub(crate) fn set_aside(&mut self, reason: &str) -> Result<(), TreeStoreError> {
-        let last =
-            self.entries()?.iter().filter_map(|name| name.strip_prefix("checkpoint-")?.parse().ok()).max();
-        self.manifest.checkpoint = self.manifest.checkpoint.max(last.unwrap_or(0));
-        let old = self.checkpoint();
-        if old.exists() {
-            let bad = |n: &u32| self.path.join(format!("checkpoint.bad-{n}"));
-            let Some(aside) = (1..u32::MAX).find(|n| !bad(n).exists()).map(|n| bad(&n)) else {
-                return Ok(());
-            };
-            fs::rename(&old, &aside).map_err(TreeStoreError::io("cannot set aside", &old))?;
-            error!(reason, kept_as = %aside.display(), "checkpoint set aside, it will be rebuilt from the log or a peer");
-        }
-        self.write_manifest(Manifest { checkpoint: self.manifest.checkpoint + 1, index: LogIndex(0) })
-    }
-
-    /// Notes that the checkpoint is about to be opened; false if that went wrong too often.
-    pub(crate) fn begin_loading(&self) -> Result<bool, TreeStoreError> {
-        let path = self.path.join(LOADING);
-        let before = fs::read_to_string(&path).ok().and_then(|text| text.trim().parse().ok()).unwrap_or(0);
-        if before >= LOADING_MAX {
-            return Ok(false);
-        }
-        fs::write(&path, format!("{}\n", before + 1)).map_err(TreeStoreError::io("cannot write", &path))?;
-        Ok(true)
-    }
-
-    /// The checkpoint was opened, or found to be bad.
-    pub(crate) fn end_loading(&self) -> Result<(), TreeStoreError> {
-        let path = self.path.join(LOADING);
-        match fs::remove_file(&path) {
-            Err(error) if error.kind() != ErrorKind::NotFound => {
-                Err(TreeStoreError::io("cannot remove", &path)(error))
-            }
-            _ => Ok(()),
-        }
     }
 
     fn numbered(&self, n: u64) -> PathBuf {
@@ -164,6 +114,68 @@ impl DataDirectory {
             entries.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned())).collect()
         });
         entries.map_err(TreeStoreError::io("cannot list", &self.path))
+    }
+}
+
+impl CheckpointDirectory for DataDirectory {
+    fn current(&mut self) -> Result<Box<dyn CheckpointStore>, TreeStoreError> {
+        Ok(Box::new(SledCheckpoint::open(&self.checkpoint(), self.cache_bytes)?))
+    }
+
+    fn next(&mut self) -> Result<Box<dyn CheckpointStore>, TreeStoreError> {
+        let next = self.numbered(self.manifest.checkpoint + 1);
+        remove_tree(&next)?;
+        Ok(Box::new(SledCheckpoint::open(&next, self.cache_bytes)?))
+    }
+
+    fn adopt_next(&mut self, index: LogIndex) -> Result<(), TreeStoreError> {
+        let old = self.checkpoint();
+        self.write_manifest(Manifest { checkpoint: self.manifest.checkpoint + 1, index })?;
+        remove_tree(&old)
+    }
+
+    fn index(&self) -> LogIndex {
+        self.manifest.index
+    }
+
+    fn set_index(&mut self, index: LogIndex) -> Result<(), TreeStoreError> {
+        self.write_manifest(Manifest { index, ..self.manifest })
+    }
+
+    fn set_aside(&mut self, reason: &str) -> Result<(), TreeStoreError> {
+        let last =
+            self.entries()?.iter().filter_map(|name| name.strip_prefix("checkpoint-")?.parse().ok()).max();
+        self.manifest.checkpoint = self.manifest.checkpoint.max(last.unwrap_or(0));
+        let old = self.checkpoint();
+        if old.exists() {
+            let bad = |n: &u32| self.path.join(format!("checkpoint.bad-{n}"));
+            let Some(aside) = (1..u32::MAX).find(|n| !bad(n).exists()).map(|n| bad(&n)) else {
+                return Ok(());
+            };
+            fs::rename(&old, &aside).map_err(TreeStoreError::io("cannot set aside", &old))?;
+            error!(reason, kept_as = %aside.display(), "checkpoint set aside, it will be rebuilt from the log or a peer");
+        }
+        self.write_manifest(Manifest { checkpoint: self.manifest.checkpoint + 1, index: LogIndex(0) })
+    }
+
+    fn begin_loading(&self) -> Result<bool, TreeStoreError> {
+        let path = self.path.join(LOADING);
+        let before = fs::read_to_string(&path).ok().and_then(|text| text.trim().parse().ok()).unwrap_or(0);
+        if before >= LOADING_MAX {
+            return Ok(false);
+        }
+        fs::write(&path, format!("{}\n", before + 1)).map_err(TreeStoreError::io("cannot write", &path))?;
+        Ok(true)
+    }
+
+    fn end_loading(&self) -> Result<(), TreeStoreError> {
+        let path = self.path.join(LOADING);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                Err(TreeStoreError::io("cannot remove", &path)(error))
+            }
+            _ => Ok(()),
+        }
     }
 }
 
@@ -218,13 +230,15 @@ fn remove_tree(path: &Path) -> Result<(), TreeStoreError> {
 mod tests {
     use super::*;
 
+    const CACHE_BYTES: u64 = 1 << 20;
+
     #[test]
     fn a_directory_belongs_to_one_process() {
         let dir = tempfile::tempdir().expect("temporary directory");
-        let first = DataDirectory::open(dir.path()).expect("empty directory");
-        assert!(matches!(DataDirectory::open(dir.path()), Err(TreeStoreError::InUse(_))));
+        let first = DataDirectory::open(dir.path(), CACHE_BYTES).expect("empty directory");
+        assert!(matches!(DataDirectory::open(dir.path(), CACHE_BYTES), Err(TreeStoreError::InUse(_))));
         drop(first);
-        DataDirectory::open(dir.path()).expect("released");
+        DataDirectory::open(dir.path(), CACHE_BYTES).expect("released");
     }
 
     #[test]
@@ -232,7 +246,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("temporary directory");
         let text = "menagerie tree-store format=2 checkpoint=1 and=more\n";
         fs::write(dir.path().join(MANIFEST), text).expect("write manifest");
-        let error = DataDirectory::open(dir.path()).expect_err("newer format");
+        let error = DataDirectory::open(dir.path(), CACHE_BYTES).expect_err("newer format");
         assert!(matches!(error, TreeStoreError::NewerFormat { found: 2, known: 1, .. }));
         let names: Vec<_> = fs::read_dir(dir.path()).expect("list").collect();
         assert_eq!(names.len(), 1, "nothing was made");
@@ -242,7 +256,7 @@ mod tests {
     #[test]
     fn a_bad_checkpoint_is_kept_under_another_name() {
         let dir = tempfile::tempdir().expect("temporary directory");
-        let mut data = DataDirectory::open(dir.path()).expect("open");
+        let mut data = DataDirectory::open(dir.path(), CACHE_BYTES).expect("open");
         for n in 1..3 {
             let path = data.checkpoint();
             fs::create_dir(&path).expect("make checkpoint");
@@ -255,7 +269,7 @@ mod tests {
     #[test]
     fn a_checkpoint_that_kills_the_process_is_given_up() {
         let dir = tempfile::tempdir().expect("temporary directory");
-        let data = DataDirectory::open(dir.path()).expect("open");
+        let data = DataDirectory::open(dir.path(), CACHE_BYTES).expect("open");
         for _ in 0..LOADING_MAX {
             assert!(data.begin_loading().expect("note"));
         }

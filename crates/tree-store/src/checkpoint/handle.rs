@@ -1,12 +1,13 @@
 //! How the rest of a replica talks to its checkpoint thread.
 
 use std::sync::Arc;
-use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures::FutureExt;
 use menagerie_proto::{ServiceError, ServiceResult};
 use menagerie_types::LogIndex;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 
 use super::thread::CheckpointThread;
@@ -41,26 +42,24 @@ pub(super) enum Request {
 /// A handle to the checkpoint thread, which ends with the last handle.
 #[derive(Clone)]
 pub(crate) struct Checkpointer {
-    requests: SyncSender<Request>,
+    requests: mpsc::Sender<Request>,
 }
 
 impl Checkpointer {
     /// Loads the state and keeps its checkpoint from then on.
     pub(crate) async fn start(options: TreeStoreOptions) -> Result<(Arc<Replica>, Self), TreeStoreError> {
-        let (requests, queue) = sync_channel(REQUESTS_MAX);
+        let (requests, queue) = mpsc::channel(REQUESTS_MAX);
         let (loaded, loading) = oneshot::channel();
-        let path = options.data_dir.clone();
-        let run = move || match CheckpointThread::load(options) {
+        let (host, path) = (Arc::clone(&options.host), options.data_dir.clone());
+        let run = async |options, loaded: oneshot::Sender<_>, queue| match CheckpointThread::load(options) {
             Ok(thread) => {
                 if loaded.send(Ok(thread.replica())).is_ok() {
-                    thread.run(&queue);
+                    thread.run(queue).await;
                 }
             }
             Err(error) => drop(loaded.send(Err(error))),
         };
-        std::thread::Builder::new()
-            .name("checkpoint".into())
-            .spawn(run)
+        host.spawn("checkpoint", Box::new(move || run(options, loaded, queue).boxed_local()))
             .map_err(TreeStoreError::io("cannot start a thread for", path))?;
         let replica = loading.await.map_err(|_| TreeStoreError::Stopping)??;
         Ok((replica, Self { requests }))
@@ -82,7 +81,7 @@ impl Checkpointer {
         match self.requests.try_send(Request::Stream(pieces)) {
             Ok(()) => Ok(stream),
             Err(TrySendError::Full(_)) => Err(ServiceError::Overloaded("checkpoints are being taken".into())),
-            Err(TrySendError::Disconnected(_)) => {
+            Err(TrySendError::Closed(_)) => {
                 Err(ServiceError::Unavailable("the replica is shutting down".into()))
             }
         }
@@ -125,7 +124,7 @@ impl Checkpointer {
             request = match self.requests.try_send(request) {
                 Ok(()) => break,
                 Err(TrySendError::Full(back)) => back,
-                Err(TrySendError::Disconnected(_)) => return Err(TreeStoreError::Stopping),
+                Err(TrySendError::Closed(_)) => return Err(TreeStoreError::Stopping),
             };
             tokio::time::sleep(FULL_PAUSE).await;
         }

@@ -7,7 +7,6 @@ use menagerie_tree::{Loader, Meta, State};
 use tokio::sync::mpsc;
 
 use super::meta::{self, META_KEY};
-use super::sled_store::SledCheckpoint;
 use super::store::CheckpointStore;
 use super::stream::StreamReader;
 use crate::TreeStoreError;
@@ -23,19 +22,18 @@ pub(super) fn load(store: &dyn CheckpointStore) -> Result<Option<State>, TreeSto
     finish(loader, &meta).map(Some)
 }
 
-/// Builds a checkpoint at `path` and the state from what a peer sends. Nothing counts before all of it has come and
-/// adds up.
-pub(super) fn receive(
+/// Builds a checkpoint in `store`, which is empty, and the state from what a peer sends. Nothing counts before all of
+/// it has come and adds up. `path` is what errors name.
+pub(super) async fn receive(
     pieces: &mut mpsc::Receiver<Bytes>,
+    store: &mut dyn CheckpointStore,
     path: &Path,
-    cache_bytes: u64,
-) -> Result<(SledCheckpoint, State), TreeStoreError> {
-    let mut store = SledCheckpoint::open(path, cache_bytes)?;
+) -> Result<State, TreeStoreError> {
     let mut reader = StreamReader::default();
     let mut loader = State::loader();
     let mut batch = Vec::new();
     let mut meta = None;
-    while let Some(piece) = pieces.blocking_recv() {
+    while let Some(piece) = pieces.recv().await {
         reader.push(&piece);
         while let Some((key, value)) = reader.next()? {
             if meta.is_some() {
@@ -58,7 +56,7 @@ pub(super) fn receive(
     store.fill(batch)?;
     let state = finish(loader, &meta)?;
     store.commit(Vec::new(), &meta)?;
-    Ok((store, state))
+    Ok(state)
 }
 
 fn feed(loader: &mut Loader, key: &[u8], value: &[u8]) -> Result<(), TreeStoreError> {

@@ -9,4 +9,6 @@ mod store;
 mod stream;
 mod thread;
 
+pub(crate) use directory::SledStorage;
 pub(crate) use handle::Checkpointer;
+pub use store::{CheckpointDirectory, CheckpointStorage, CheckpointStore, RecordVisitor};

@@ -7,6 +7,7 @@
 use std::collections::HashSet;
 use std::ffi::OsString;
 use std::fs::File;
+use std::ops::Bound;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
@@ -72,6 +73,25 @@ impl CheckpointStore for SledCheckpoint {
             }
         }
         Ok(())
+    }
+
+    fn records_after(
+        &self,
+        after: Option<&[u8]>,
+        bytes: usize,
+    ) -> Result<Vec<(Bytes, Bytes)>, TreeStoreError> {
+        let start = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let mut range = self.db.range::<&[u8], _>((start, Bound::Unbounded));
+        let (mut records, mut len) = (Vec::new(), 0);
+        while len < bytes
+            && let Some((key, value)) = guarded(|| range.next().transpose().map_err(corrupt))?
+        {
+            if &*key != META_KEY {
+                len += key.len() + value.len();
+                records.push((Bytes::copy_from_slice(&key), Bytes::copy_from_slice(&value)));
+            }
+        }
+        Ok(records)
     }
 
     fn fill(&mut self, records: Vec<(Bytes, Bytes)>) -> Result<(), TreeStoreError> {

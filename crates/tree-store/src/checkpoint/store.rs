@@ -1,21 +1,66 @@
-//! What a replica asks of the library that keeps its checkpoint.
+//! What a replica asks of whatever keeps its checkpoints.
+
+use std::fmt::Debug;
 
 use bytes::Bytes;
 use menagerie_tree::{Meta, Record};
+use menagerie_types::LogIndex;
 
-use crate::TreeStoreError;
+use crate::{TreeStoreError, TreeStoreOptions};
 
 /// Takes the records of a checkpoint, key and value.
-pub(crate) type RecordVisitor<'a> = dyn FnMut(&[u8], &[u8]) -> Result<(), TreeStoreError> + 'a;
+pub type RecordVisitor<'a> = dyn FnMut(&[u8], &[u8]) -> Result<(), TreeStoreError> + 'a;
+
+/// Opens the directory that a replica's options name, or whatever stands in for it.
+pub trait CheckpointStorage: Debug + Send + Sync {
+    /// Takes possession of it; it is made if it is not there.
+    fn open(&self, options: &TreeStoreOptions) -> Result<Box<dyn CheckpointDirectory>, TreeStoreError>;
+}
+
+/// A replica's checkpoints: the current one, and at most one that is being built. Used by one thread; every call may
+/// block.
+pub trait CheckpointDirectory: Send {
+    /// Opens the current checkpoint, or makes an empty one.
+    fn current(&mut self) -> Result<Box<dyn CheckpointStore>, TreeStoreError>;
+
+    /// Makes an empty checkpoint out of the way of the current one, in place of any other.
+    fn next(&mut self) -> Result<Box<dyn CheckpointStore>, TreeStoreError>;
+
+    /// Makes the next checkpoint, which covers `index`, the current one, durably, and removes what was current.
+    fn adopt_next(&mut self, index: LogIndex) -> Result<(), TreeStoreError>;
+
+    /// The index that the current checkpoint must cover at least.
+    fn index(&self) -> LogIndex;
+
+    /// The current checkpoint covers `index` now.
+    fn set_index(&mut self, index: LogIndex) -> Result<(), TreeStoreError>;
+
+    /// Puts the current checkpoint where nobody uses it and somebody can look at it. The next current one is empty.
+    fn set_aside(&mut self, reason: &str) -> Result<(), TreeStoreError>;
+
+    /// Notes that the checkpoint is about to be opened; false if that went wrong too often.
+    fn begin_loading(&self) -> Result<bool, TreeStoreError>;
+
+    /// The checkpoint was opened, or found to be bad.
+    fn end_loading(&self) -> Result<(), TreeStoreError>;
+}
 
 /// One checkpoint on disk. Used by one thread; every call may block. The records are those of the crate `tree`
 /// and carry their own checksums; the meta record is the store's own affair.
-pub(crate) trait CheckpointStore: Send {
+pub trait CheckpointStore: Send {
     /// What the checkpoint covers; None before the first commit.
     fn meta(&self) -> Result<Option<Meta>, TreeStoreError>;
 
     /// Visits every record but the meta record, in key order. Checksums are the visitor's affair.
     fn for_each(&self, visit: &mut RecordVisitor<'_>) -> Result<(), TreeStoreError>;
+
+    /// The records that [`Self::for_each`] visits after the one with the key `after`, or the first ones: about `bytes`
+    /// of them, none only at the end.
+    fn records_after(
+        &self,
+        after: Option<&[u8]>,
+        bytes: usize,
+    ) -> Result<Vec<(Bytes, Bytes)>, TreeStoreError>;
 
     /// Adds records to a checkpoint that has never been committed. Not durable before a commit.
     fn fill(&mut self, records: Vec<(Bytes, Bytes)>) -> Result<(), TreeStoreError>;

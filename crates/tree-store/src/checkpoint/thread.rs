@@ -1,8 +1,7 @@
 //! The thread that owns the checkpoint: no async task ever waits for sled or for the disk.
 
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use menagerie_proto::{ServiceError, ServiceResult};
@@ -10,14 +9,13 @@ use menagerie_tree::State;
 use menagerie_types::LogIndex;
 use parking_lot::RwLockWriteGuard;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 use tracing::{debug, error, info, warn};
 
-use super::directory::DataDirectory;
 use super::handle::Request;
 use super::load::{load, receive};
 use super::meta::{self, META_KEY};
-use super::sled_store::SledCheckpoint;
-use super::store::CheckpointStore;
+use super::store::{CheckpointDirectory, CheckpointStore};
 use super::stream;
 use crate::replica::Replica;
 use crate::{TreeStoreError, TreeStoreOptions};
@@ -28,12 +26,11 @@ const SLICE_RECORDS: usize = 500;
 const PIECE_BYTES: usize = 256 * 1024;
 /// A peer that takes no piece for this long has gone.
 const PEER_PATIENCE: Duration = Duration::from_secs(30);
-const PEER_PAUSE: Duration = Duration::from_millis(2);
 
 /// What the thread owns.
 pub(super) struct CheckpointThread {
     replica: Arc<Replica>,
-    directory: DataDirectory,
+    directory: Box<dyn CheckpointDirectory>,
     /// None after a fault: the last checkpoint on disk still counts, but no other is taken before a restart, because
     /// what failed to reach the disk once is not known to reach it the next time.
     store: Option<Box<dyn CheckpointStore>>,
@@ -42,13 +39,13 @@ pub(super) struct CheckpointThread {
 impl CheckpointThread {
     /// Opens the data directory and loads what is in it; what cannot be used is set aside.
     pub(super) fn load(options: TreeStoreOptions) -> Result<Self, TreeStoreError> {
-        let mut directory = DataDirectory::open(&options.data_dir)?;
+        let mut directory = options.checkpoints.open(&options)?;
         let began = Instant::now();
-        let (store, state) = match open_checkpoint(&directory, &options) {
+        let (store, state) = match open_checkpoint(&mut *directory) {
             Err(TreeStoreError::Corrupt(reason)) => {
                 directory.end_loading()?;
                 directory.set_aside(&reason)?;
-                open_checkpoint(&directory, &options)?
+                open_checkpoint(&mut *directory)?
             }
             opened => opened?,
         };
@@ -56,7 +53,7 @@ impl CheckpointThread {
         metrics::histogram!("dbinittime").record(began.elapsed().as_secs_f64() * 1e3);
         let checkpoint = state.as_ref().map_or(LogIndex(0), State::index);
         let replica = Arc::new(Replica::new(options, state.unwrap_or_else(State::new), checkpoint));
-        Ok(Self { replica, directory, store: Some(Box::new(store)) })
+        Ok(Self { replica, directory, store: Some(store) })
     }
 
     pub(super) fn replica(&self) -> Arc<Replica> {
@@ -64,21 +61,21 @@ impl CheckpointThread {
     }
 
     /// Serves requests and takes a checkpoint at every interval, until stopped.
-    pub(super) fn run(mut self, requests: &Receiver<Request>) {
+    pub(super) async fn run(mut self, mut requests: mpsc::Receiver<Request>) {
         let interval = self.replica.options.checkpoint_interval;
         let mut due = Instant::now() + interval;
         loop {
-            match requests.recv_timeout(due.saturating_duration_since(Instant::now())) {
-                Ok(Request::Stop(done)) => {
+            match tokio::time::timeout_at(due, requests.recv()).await {
+                Ok(Some(Request::Stop(done))) => {
                     let result = self.checkpoint().map(drop);
                     // The directory is free for others before the caller hears of it.
                     drop(self);
                     let _ = done.send(result);
                     return;
                 }
-                Ok(request) => self.serve(request),
-                Err(RecvTimeoutError::Timeout) => drop(self.checkpoint()),
-                Err(RecvTimeoutError::Disconnected) => return,
+                Ok(Some(request)) => self.serve(request).await,
+                Ok(None) => return,
+                Err(_) => drop(self.checkpoint()),
             }
             if due <= Instant::now() {
                 due = Instant::now() + interval;
@@ -86,7 +83,7 @@ impl CheckpointThread {
         }
     }
 
-    fn serve(&mut self, request: Request) {
+    async fn serve(&mut self, request: Request) {
         match request {
             Request::Checkpoint(done) => {
                 let result = self.checkpoint();
@@ -94,8 +91,8 @@ impl CheckpointThread {
                     let _ = done.send(result);
                 }
             }
-            Request::Stream(pieces) => self.stream(&pieces),
-            Request::Install(mut pieces, done) => drop(done.send(self.install(&mut pieces))),
+            Request::Stream(pieces) => self.stream(&pieces).await,
+            Request::Install(mut pieces, done) => drop(done.send(self.install(&mut pieces).await)),
             Request::Verify(done) => drop(done.send(self.verify())),
             Request::SetAside(reason) => {
                 self.store = None;
@@ -148,30 +145,38 @@ impl CheckpointThread {
     }
 
     /// Sends the whole checkpoint; the next one waits meanwhile, so that all records are of the same index.
-    fn stream(&mut self, pieces: &mpsc::Sender<ServiceResult<Bytes>>) {
-        let sent = self.checkpoint().and_then(|_| self.send_records(pieces));
+    async fn stream(&mut self, pieces: &mpsc::Sender<ServiceResult<Bytes>>) {
+        let sent = match self.checkpoint() {
+            Ok(_) => self.send_records(pieces).await,
+            Err(error) => Err(error),
+        };
         if let Err(error) = sent {
             warn!(%error, "a peer did not get the checkpoint");
             let _ = pieces.try_send(Err(ServiceError::Unavailable(error.to_string())));
         }
     }
 
-    fn send_records(&self, pieces: &mpsc::Sender<ServiceResult<Bytes>>) -> Result<(), TreeStoreError> {
+    async fn send_records(&self, pieces: &mpsc::Sender<ServiceResult<Bytes>>) -> Result<(), TreeStoreError> {
         let Some(store) = &self.store else { return Err(TreeStoreError::Stopping) };
         let Some(meta) = store.meta()? else { return Err(TreeStoreError::Stopping) };
-        let mut piece = BytesMut::with_capacity(PIECE_BYTES);
-        store.for_each(&mut |key, value| {
-            stream::put(&mut piece, key, value);
-            if piece.len() >= PIECE_BYTES { send(pieces, piece.split().freeze()) } else { Ok(()) }
-        })?;
+        let mut records = store.records_after(None, PIECE_BYTES)?;
+        while let Some((last, _)) = records.last().cloned() {
+            let mut piece = BytesMut::with_capacity(PIECE_BYTES);
+            for (key, value) in records {
+                stream::put(&mut piece, &key, &value);
+            }
+            send(pieces, piece.freeze()).await?;
+            records = store.records_after(Some(&last), PIECE_BYTES)?;
+        }
+        let mut piece = BytesMut::new();
         stream::put(&mut piece, META_KEY, &meta::encode(&meta));
-        send(pieces, piece.freeze())
+        send(pieces, piece.freeze()).await
     }
 
     /// Replaces checkpoint and state by a peer's, unless that is not further than this replica.
-    fn install(&mut self, pieces: &mut mpsc::Receiver<Bytes>) -> Result<LogIndex, TreeStoreError> {
-        let path = self.directory.next_checkpoint()?;
-        let (store, state) = receive(pieces, &path, self.replica.options.checkpoint_cache_bytes)?;
+    async fn install(&mut self, pieces: &mut mpsc::Receiver<Bytes>) -> Result<LogIndex, TreeStoreError> {
+        let mut store = self.directory.next()?;
+        let state = receive(pieces, &mut *store, &self.replica.options.data_dir).await?;
         let (index, applied) = (state.index(), self.replica.state.read().index());
         if index <= applied {
             return Err(TreeStoreError::Peer(ServiceError::Invalid(format!(
@@ -180,7 +185,7 @@ impl CheckpointThread {
         }
         self.store = None;
         self.directory.adopt_next(index)?;
-        self.store = Some(Box::new(store));
+        self.store = Some(store);
         self.replica.replace_state(state);
         info!(%index, "replica rebuilt from a peer's checkpoint");
         Ok(index)
@@ -197,14 +202,13 @@ impl CheckpointThread {
 
 /// The checkpoint that the directory names, with the state in it if there is one.
 fn open_checkpoint(
-    directory: &DataDirectory,
-    options: &TreeStoreOptions,
-) -> Result<(SledCheckpoint, Option<State>), TreeStoreError> {
+    directory: &mut dyn CheckpointDirectory,
+) -> Result<(Box<dyn CheckpointStore>, Option<State>), TreeStoreError> {
     if !directory.begin_loading()? {
         return Err(TreeStoreError::Corrupt("opening it brought the process down too often".into()));
     }
-    let store = SledCheckpoint::open(&directory.checkpoint(), options.checkpoint_cache_bytes)?;
-    let state = load(&store)?;
+    let store = directory.current()?;
+    let state = load(&*store)?;
     let (found, expected) = (state.as_ref().map_or(LogIndex(0), State::index), directory.index());
     if found < expected {
         return Err(TreeStoreError::Corrupt(format!("it reached index {expected} and is back at {found}")));
@@ -213,16 +217,9 @@ fn open_checkpoint(
 }
 
 /// Waits for room, but not for a peer that has gone.
-fn send(pieces: &mpsc::Sender<ServiceResult<Bytes>>, piece: Bytes) -> Result<(), TreeStoreError> {
-    let gone = || TreeStoreError::Peer(ServiceError::Unavailable("the peer stopped reading".into()));
-    let mut piece = Ok(piece);
-    let deadline = Instant::now() + PEER_PATIENCE;
-    loop {
-        piece = match pieces.try_send(piece) {
-            Ok(()) => return Ok(()),
-            Err(mpsc::error::TrySendError::Full(back)) if Instant::now() < deadline => back,
-            Err(_) => return Err(gone()),
-        };
-        std::thread::sleep(PEER_PAUSE);
+async fn send(pieces: &mpsc::Sender<ServiceResult<Bytes>>, piece: Bytes) -> Result<(), TreeStoreError> {
+    match tokio::time::timeout(PEER_PATIENCE, pieces.send(Ok(piece))).await {
+        Ok(Ok(())) => Ok(()),
+        _ => Err(TreeStoreError::Peer(ServiceError::Unavailable("the peer stopped reading".into()))),
     }
 }

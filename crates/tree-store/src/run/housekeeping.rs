@@ -11,8 +11,6 @@ use tracing::debug;
 use super::Context;
 
 const TICK: Duration = Duration::from_secs(1);
-/// The log is truncated in steps of at least this many entries.
-const TRUNCATE_STEP: u64 = 1000;
 /// Ticks between two looks at what else can be forgotten.
 const SWEEP_TICKS: u64 = 10;
 
@@ -61,7 +59,7 @@ async fn truncate(context: &Context, truncated: &mut LogIndex) {
     };
     let margin = context.replica.options.truncate_margin;
     let target = LogIndex(safe.0.min(applied.0.saturating_sub(margin)));
-    if target.0 == 0 || target.0 < truncated.0 + TRUNCATE_STEP {
+    if target.0 == 0 || target.0 < truncated.0 + context.replica.options.truncate_step {
         return;
     }
     *truncated = target;
