@@ -41,6 +41,9 @@ pub enum TreeStoreError {
     /// The state does not agree with the log or with the peers; this replica no longer serves.
     #[error("replica is out of service: {0}")]
     OutOfService(String),
+    /// A backup is on its way into the cluster: until it is whole, no checkpoint is taken, and none is given away.
+    #[error("a backup is being restored; there is no checkpoint before it is whole")]
+    Restoring,
     /// A peer did not give a checkpoint.
     #[error("peer gave no checkpoint: {0}")]
     Peer(ServiceError),

@@ -10,10 +10,12 @@ mod link;
 mod links;
 mod options;
 mod replica;
+mod restore;
 mod run;
 mod store;
 
 pub use checkpoint::{CheckpointDirectory, CheckpointStorage, CheckpointStore, RecordVisitor};
+pub use checkpoint::{CheckpointReader, StreamItem};
 pub use error::TreeStoreError;
 pub use options::TreeStoreOptions;
 pub use store::{LocalTreeStore, open};

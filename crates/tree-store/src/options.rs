@@ -20,6 +20,11 @@ pub struct TreeStoreOptions {
     pub checkpoint_interval: Duration,
     /// A checkpoint is taken when this many bytes of log were applied since the last one.
     pub checkpoint_bytes: u64,
+    /// A checkpoint that takes this many times what its records hold, and at least [`Self::checkpoint_disk_min`], is
+    /// written again into an empty directory: sled gives little of what it no longer needs back.
+    pub checkpoint_disk_factor: u64,
+    /// Bytes on disk below which a checkpoint is left as it is.
+    pub checkpoint_disk_min: u64,
     /// sled's page cache; less than the data costs time and, oddly, memory too.
     pub checkpoint_cache_bytes: u64,
     /// Results kept for each proposer until it says that it has them.
@@ -49,6 +54,8 @@ impl TreeStoreOptions {
             data_dir: data_dir.into(),
             checkpoint_interval: Duration::from_secs(30),
             checkpoint_bytes: 64 * 1024 * 1024,
+            checkpoint_disk_factor: 6,
+            checkpoint_disk_min: 128 * 1024 * 1024,
             checkpoint_cache_bytes: 512 * 1024 * 1024,
             result_bytes_max: 32 * 1024 * 1024,
             event_history_bytes: 16 * 1024 * 1024,

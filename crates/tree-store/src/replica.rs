@@ -8,15 +8,19 @@ use menagerie_link::Proposer;
 use menagerie_proto::consensus::LogEntry;
 use menagerie_proto::tree_store::{LinkHello, LinkQueue, TreeStoreStatus};
 use menagerie_proto::{ServiceError, ServiceResult};
-use menagerie_tree::{ApplyError, State};
+use menagerie_tree::{ApplyError, Record, State};
 use menagerie_types::{LogIndex, Zxid};
-use parking_lot::{Mutex, RwLock};
+use parking_lot::{Mutex, RwLock, RwLockWriteGuard};
 use tokio::sync::{Notify, watch};
 use tracing::error;
 
-use crate::TreeStoreOptions;
 use crate::links::{LinkKey, Links};
 use crate::run::digests::DigestRing;
+use crate::{TreeStoreError, TreeStoreOptions};
+
+/// Records copied out of the state under one hold of its lock: well under a millisecond.
+const SLICE_RECORDS: usize = 500;
+const RESTORING: &str = "a backup is being restored";
 
 /// Lock order: state, then links, then the rest. No lock is held across an await or a file operation.
 pub(crate) struct Replica {
@@ -32,6 +36,9 @@ pub(crate) struct Replica {
     /// Why the replica stopped serving, for good.
     fault: OnceLock<String>,
     checkpoint_index: AtomicU64,
+    checkpoint_disk_bytes: AtomicU64,
+    /// The tree was replaced by what was restored: the log should not have to keep that for long.
+    new_tree: AtomicBool,
     /// A checkpoint has become durable.
     pub(crate) checkpointed: Notify,
     /// Bytes of log applied since the last checkpoint began.
@@ -54,6 +61,8 @@ impl Replica {
             caught_up: AtomicBool::new(false),
             fault: OnceLock::new(),
             checkpoint_index: AtomicU64::new(checkpoint.0),
+            checkpoint_disk_bytes: AtomicU64::new(0),
+            new_tree: AtomicBool::new(false),
             checkpointed: Notify::new(),
             log_bytes: AtomicU64::new(0),
             stop: watch::Sender::new(false),
@@ -64,8 +73,14 @@ impl Replica {
     pub(crate) fn apply(&self, entry: &LogEntry, queues: &mut Vec<Arc<LinkQueue>>) -> Result<(), ApplyError> {
         let mut state = self.state.write();
         let mut links = self.links.lock();
+        let before = (state.is_restoring(), state.takeovers());
         state.apply_entry(entry.index, entry.time_ms, &entry.chunks, &mut *links)?;
         links.tell_applied(state.index(), state.zxid());
+        if before != (state.is_restoring(), state.takeovers()) {
+            // The tree that they were about is not there any more, or not yet.
+            links.close_all(&ServiceError::Unavailable(RESTORING.into()));
+            self.new_tree.store(!state.is_restoring() && state.needs_whole_checkpoint(), Ordering::Relaxed);
+        }
         links.drain_touched(queues);
         self.digests.lock().push(state.index(), state.digest());
         drop(links);
@@ -96,6 +111,9 @@ impl Replica {
         self.with_links(|state, links| {
             // Under the lock: whoever sets these closes all links under it afterwards.
             self.check_fault()?;
+            if state.is_restoring() {
+                return Err(ServiceError::Unavailable(RESTORING.into()));
+            }
             if *self.stop.borrow() {
                 return Err(ServiceError::Unavailable("the replica is shutting down".into()));
             }
@@ -114,6 +132,42 @@ impl Replica {
         drop(state);
         wake(&mut queues);
         done
+    }
+
+    /// Waits until `holds` says so of the state, for as long as it takes. An error when the replica stops before.
+    pub(crate) async fn wait_until<T>(&self, mut holds: impl FnMut(&State) -> Option<T>) -> ServiceResult<T> {
+        let reached = async {
+            loop {
+                let mut moved = std::pin::pin!(self.progress.notified());
+                moved.as_mut().enable();
+                self.check_fault()?;
+                if let Some(seen) = holds(&self.state.read()) {
+                    return Ok(seen);
+                }
+                moved.await;
+            }
+        };
+        tokio::select! {
+            () = self.stopped() => Err(ServiceError::Unavailable("the replica is shutting down".into())),
+            seen = reached => seen,
+        }
+    }
+
+    /// Copies records of the checkpoint begun out of the state; true if there are more. An error if the tree was replaced
+    /// since it was begun: then it is the checkpoint of a tree that is no more.
+    pub(crate) fn checkpoint_slice(
+        &self,
+        takeovers: u64,
+        out: &mut Vec<Record>,
+    ) -> Result<bool, TreeStoreError> {
+        let mut state = self.state.write();
+        if state.takeovers() != takeovers {
+            return Err(TreeStoreError::Restoring);
+        }
+        let more = state.checkpoint_slice(SLICE_RECORDS, out);
+        // Whoever waits for the lock gets it before the next slice.
+        RwLockWriteGuard::unlock_fair(state);
+        Ok(more)
     }
 
     /// Waits until the replica has caught up with the log and has reached `zxid`, but not for long.
@@ -168,6 +222,12 @@ impl Replica {
         LogIndex(self.checkpoint_index.load(Ordering::Acquire))
     }
 
+    /// What the checkpoint takes on disk.
+    pub(crate) fn set_checkpoint_disk_bytes(&self, bytes: u64) {
+        self.checkpoint_disk_bytes.store(bytes, Ordering::Relaxed);
+        metrics::gauge!("menagerie_tree_store_checkpoint_disk_bytes").set(bytes as f64);
+    }
+
     /// A checkpoint up to `index` is on stable storage.
     pub(crate) fn set_checkpoint_index(&self, index: LogIndex) {
         self.checkpoint_index.store(index.0, Ordering::Release);
@@ -179,6 +239,11 @@ impl Replica {
         let before = self.log_bytes.fetch_add(bytes, Ordering::Relaxed);
         let max = self.options.checkpoint_bytes;
         before < max && before + bytes >= max
+    }
+
+    /// True once after a restore.
+    pub(crate) fn has_new_tree(&self) -> bool {
+        self.new_tree.load(Ordering::Relaxed) && self.new_tree.swap(false, Ordering::Relaxed)
     }
 
     pub(crate) fn reset_log_bytes(&self) {
@@ -201,6 +266,7 @@ impl Replica {
     pub(crate) fn status(&self) -> TreeStoreStatus {
         let state = self.state.read();
         let (_, watch_count, _) = self.links.lock().sizes();
+        let restoring = state.restoring();
         TreeStoreStatus {
             id: self.options.id,
             applied_index: state.index(),
@@ -212,7 +278,15 @@ impl Replica {
             ephemeral_count: state.ephemeral_count(),
             watch_count: watch_count as u64,
             data_bytes: state.data_bytes(),
-            serving: self.is_caught_up() && self.fault().is_none(),
+            serving: self.is_caught_up() && self.fault().is_none() && !state.is_restoring(),
+            restoring_id: restoring.as_ref().map_or(0, |restoring| restoring.id),
+            restoring_records: restoring.as_ref().map_or(0, |restoring| restoring.records),
+            restoring_problem: restoring
+                .and_then(|restoring| restoring.failed)
+                .map_or_else(String::new, |error| error.to_string()),
+            restored_id: state.restored().map_or(0, |restored| restored.id),
+            checkpoint_disk_bytes: self.checkpoint_disk_bytes.load(Ordering::Relaxed),
+            fault: self.fault().unwrap_or_default().to_owned(),
         }
     }
 }

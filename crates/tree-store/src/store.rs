@@ -2,13 +2,17 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::StreamExt;
 use futures::stream;
 use menagerie_link::Ensemble;
-use menagerie_proto::ServiceResult;
-use menagerie_proto::tree_store::{CheckpointStream, LinkHello, StoreLink, TreeStore, TreeStoreStatus};
+use menagerie_proto::tree_store::{
+    BackupRecords, CheckpointStream, LinkHello, RestoreBegin, RestoreSteps, StoreLink, TreeStore,
+    TreeStoreStatus,
+};
+use menagerie_proto::{ServiceError, ServiceResult};
 use menagerie_types::command::Command;
 use menagerie_types::command::internal::PublishConfig;
 use menagerie_types::{LogIndex, OpCode, SessionId};
@@ -17,14 +21,20 @@ use tracing::info;
 use crate::checkpoint::Checkpointer;
 use crate::link::LocalLink;
 use crate::replica::Replica;
+use crate::restore;
 use crate::run::{self, Context};
 use crate::{TreeStoreError, TreeStoreOptions};
+
+/// How long a backup waits to learn how far the log is, and then for the replica to be that far.
+const BACKUP_BARRIER: Duration = Duration::from_secs(10);
 
 /// A replica that applies the log, answers reads and keeps a checkpoint. Cheap to clone.
 #[derive(Clone)]
 pub struct LocalTreeStore {
     replica: Arc<Replica>,
     checkpointer: Checkpointer,
+    ensemble: Ensemble,
+    peers: Arc<[Arc<dyn TreeStore>]>,
 }
 
 /// Opens the data directory and loads the checkpoint, on a thread of its own.
@@ -45,10 +55,14 @@ pub async fn open(
         (state.index(), state.zxid())
     };
     info!(replica = %replica.options.id, %index, %zxid, "tree store loaded");
-    let context =
-        Context { replica: Arc::clone(&replica), checkpointer: checkpointer.clone(), ensemble, peers };
+    let context = Context {
+        replica: Arc::clone(&replica),
+        checkpointer: checkpointer.clone(),
+        ensemble: ensemble.clone(),
+        peers: peers.clone(),
+    };
     let task = run::run(context);
-    Ok((LocalTreeStore { replica, checkpointer }, task))
+    Ok((LocalTreeStore { replica, checkpointer, ensemble, peers: peers.into() }, task))
 }
 
 impl LocalTreeStore {
@@ -86,10 +100,26 @@ impl LocalTreeStore {
         self.replica.digests.lock().at(index)
     }
 
+    /// Why the replica has stopped serving for good, if it has.
+    pub fn fault(&self) -> Option<String> {
+        self.replica.fault().map(str::to_owned)
+    }
+
     /// Takes a checkpoint now, if anything was applied since the last one. Returns when it is on stable storage.
     pub async fn checkpoint(&self) -> Result<(), TreeStoreError> {
         self.checkpointer.checkpoint().await.map(drop)
     }
+}
+
+impl LocalTreeStore {
+    fn checkpoint_stream(&self) -> ServiceResult<CheckpointStream> {
+        let pieces = self.checkpointer.stream()?;
+        Ok(stream::unfold(pieces, |mut pieces| async { Some((pieces.recv().await?, pieces)) }).boxed())
+    }
+}
+
+fn no_leader() -> ServiceError {
+    ServiceError::Unavailable("the log has no leader, so nobody knows what the last write is".into())
 }
 
 #[async_trait]
@@ -102,8 +132,25 @@ impl TreeStore for LocalTreeStore {
 
     async fn fetch_checkpoint(&self) -> ServiceResult<CheckpointStream> {
         self.replica.check_fault()?;
-        let pieces = self.checkpointer.stream()?;
-        Ok(stream::unfold(pieces, |mut pieces| async { Some((pieces.recv().await?, pieces)) }).boxed())
+        self.checkpoint_stream()
+    }
+
+    async fn backup(&self, stale_ok: bool) -> ServiceResult<CheckpointStream> {
+        self.replica.check_fault()?;
+        if !stale_ok {
+            let index = self.ensemble.barrier(BACKUP_BARRIER).await.map_err(|_| no_leader())?;
+            let reached = restore::reached(&self.replica, index);
+            tokio::time::timeout(BACKUP_BARRIER, reached).await.map_err(|_| ServiceError::Deadline)??;
+        }
+        self.checkpoint_stream()
+    }
+
+    async fn restore(&self, begin: RestoreBegin, records: BackupRecords) -> ServiceResult<RestoreSteps> {
+        restore::begin(Arc::clone(&self.replica), Arc::clone(&self.peers), begin, records).await
+    }
+
+    async fn abort_restore(&self) -> ServiceResult<bool> {
+        restore::abort(Arc::clone(&self.replica)).await
     }
 
     async fn status(&self) -> ServiceResult<TreeStoreStatus> {

@@ -125,6 +125,9 @@ impl State {
         command: &Command<'_>,
         effects: &mut E,
     ) -> Result<(), ErrorCode> {
+        if self.restore.is_some() {
+            return Err(ErrorCode::SystemError);
+        }
         let body = &mut Reader::new(command.body);
         let undecodable = |error| undecodable::error_of(txn, command, &error);
         match command.op {

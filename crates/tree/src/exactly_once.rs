@@ -46,6 +46,10 @@ impl Incarnations {
         self.rows.len()
     }
 
+    pub(crate) fn ids(&self) -> impl Iterator<Item = IncarnationId> {
+        self.rows.keys().copied()
+    }
+
     pub(crate) fn digest(&self) -> u64 {
         self.digest
     }
@@ -85,6 +89,6 @@ impl Incarnations {
     }
 }
 
-fn hash(id: IncarnationId, row: &Incarnation) -> u64 {
+pub(crate) fn hash(id: IncarnationId, row: &Incarnation) -> u64 {
     row_hash(b'i', &[id.0, row.last_seq, row.last_zxid.0 as u64])
 }

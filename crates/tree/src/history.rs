@@ -78,6 +78,11 @@ impl EventHistory {
         self.shrink();
     }
 
+    /// What was set.
+    pub(crate) fn len_max(&self) -> usize {
+        self.len_max
+    }
+
     /// Appends a change. Their zxids never fall.
     #[inline]
     pub(crate) fn record(&mut self, zxid: Zxid, change: &Change<'_>) {

@@ -14,14 +14,16 @@ mod history;
 mod lease;
 mod ops;
 mod read;
+mod restore;
 mod row_hash;
 mod sessions;
 mod state;
 mod tree;
 
-pub use checkpoint::{CheckpointError, Loader, Meta, Record};
+pub use checkpoint::{CheckpointError, Loader, Meta, Record, Sum};
 pub use effects::Effects;
 pub use error::ApplyError;
 pub use lease::Lease;
+pub use restore::{Restored, Restoring};
 pub use sessions::Session;
 pub use state::State;

@@ -64,7 +64,7 @@ impl Sessions {
     }
 }
 
-fn hash(id: SessionId, session: &Session) -> u64 {
+pub(crate) fn hash(id: SessionId, session: &Session) -> u64 {
     let password = u128::from_be_bytes(session.password);
     let fields = [
         id.0 as u64,

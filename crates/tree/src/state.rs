@@ -9,6 +9,7 @@ use crate::checkpoint::{RowChanges, RowKey};
 use crate::exactly_once::Incarnations;
 use crate::history::EventHistory;
 use crate::lease::{Lease, LeaseState};
+use crate::restore::{Restore, Restored};
 use crate::row_hash::row_hash;
 use crate::sessions::{Session, Sessions};
 use crate::tree::Tree;
@@ -27,6 +28,14 @@ pub struct State {
     /// The entry that made the ensemble which `/zookeeper/config` shows; 0 for none yet.
     pub(crate) ensemble: LogIndex,
     pub(crate) rows: RowChanges,
+    /// A backup on its way into this state.
+    pub(crate) restore: Option<Box<Restore>>,
+    /// The last one that arrived, for whoever wants to know; no part of the digest or of checkpoints.
+    pub(crate) restored: Option<Restored>,
+    /// See [`State::needs_whole_checkpoint`]. Not replicated.
+    pub(crate) whole: bool,
+    /// How often the tree was put into place as a whole: what was begun before means another tree. Not replicated.
+    pub(crate) takeovers: u64,
     /// Not replicated.
     pub(crate) history: EventHistory,
 }
@@ -60,6 +69,10 @@ impl State {
             replicas: BTreeMap::new(),
             ensemble: LogIndex(0),
             rows: RowChanges::default(),
+            restore: None,
+            restored: None,
+            whole: false,
+            takeovers: 0,
             history: EventHistory::new(Zxid(0)),
         }
     }
@@ -88,6 +101,7 @@ impl State {
             self.lease.digest(),
             // Nothing until there is one: so it was before there were any.
             if self.ensemble.0 == 0 { 0 } else { row_hash(b'c', &[self.ensemble.0]) },
+            self.restore.as_ref().map_or(0, |restore| restore.digest()),
         ];
         let replicas = self.replicas.iter().map(|(id, checkpoint)| row_hash(b'r', &[id.0, checkpoint.0]));
         parts.into_iter().chain(replicas).fold(0, u64::wrapping_add)
@@ -106,6 +120,14 @@ impl State {
     /// Bytes of paths and data (ZooKeeper's approximate data size).
     pub fn data_bytes(&self) -> u64 {
         self.tree.data_bytes()
+    }
+
+    /// About how many bytes the records of a checkpoint have.
+    pub fn record_bytes(&self) -> u64 {
+        const ZNODE: u64 = 128;
+        const ROW: u64 = 64;
+        let rows = self.sessions.len() + self.incarnations.len() + self.replicas.len();
+        self.data_bytes() + ZNODE * self.znode_count() + ROW * rows as u64
     }
 
     /// A session.

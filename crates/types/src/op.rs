@@ -101,6 +101,14 @@ ops! {
     FinishReconfig = 1007;
     /// A read: containers and TTL znodes that are due to be deleted (session tracker).
     ReapCandidates = 1008;
+    /// Begins to restore a backup into an empty state (tree store).
+    RestoreBegin = 1009;
+    /// Some of a backup's records (tree store).
+    RestoreRecords = 1010;
+    /// Puts what was restored in the place of the empty state, if it adds up (tree store).
+    RestoreEnd = 1011;
+    /// Gives an unfinished restore up (tree store).
+    RestoreAbort = 1012;
 }
 
 impl OpCode {

@@ -51,6 +51,14 @@ class Cluster:
     def log(self, name: str) -> Path:
         raise NotImplementedError
 
+    def store_addresses(self) -> dict[str, str]:
+        """Where `menagerie admin` finds each process with a tree store."""
+        raise NotImplementedError
+
+    def data_dirs(self) -> dict[str, Path]:
+        """The data directory of each process that has one."""
+        raise NotImplementedError
+
     # What follows from it.
 
     def hosts(self, only: list[str] | None = None) -> str:

@@ -25,5 +25,11 @@ class Ensemble(ProcessCluster):
             self.processes[name] = Process(command, self.directory / f"{name}.log")
             self.client_addresses[name] = (zoo_cfg.HOST, port)
 
+    def store_addresses(self) -> dict[str, str]:
+        return {name: zoo_cfg.quorum_address(self.directory / name / "zoo.cfg") for name in self.names()}
+
+    def data_dirs(self) -> dict[str, Path]:
+        return {name: self.directory / name / "data" for name in self.names()}
+
     def grpc_addresses(self) -> list[str]:
         return [f"127.0.0.1:{port}" for port in self.grpc]

@@ -25,6 +25,7 @@ class Own:
             ("--client-addr", f"127.0.0.1:{self.address[1]}"),
             ("--grpc-addr", f"127.0.0.1:{free_port()}"),
             ("--admin-addr", f"127.0.0.1:{free_port()}"),
+            ("--listen", f"127.0.0.1:{free_port()}"),
         ):
             command += [flag, address]
         for name, value in settings.items():

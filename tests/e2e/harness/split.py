@@ -45,6 +45,12 @@ class Split(Cluster):
     def addresses(self) -> dict[str, tuple[str, int]]:
         return self.client_addresses
 
+    def store_addresses(self) -> dict[str, str]:
+        return {name: self._internal_address(name) for name in self.names() if name.startswith("tree-store")}
+
+    def data_dirs(self) -> dict[str, Path]:
+        return {name: self.directory / name for name in self.names() if name.startswith(("tree-store", "consensus"))}
+
     def grpc_addresses(self) -> list[str]:
         return [f"127.0.0.1:{port}" for port in self.grpc]
 

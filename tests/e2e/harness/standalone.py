@@ -8,13 +8,14 @@ from .process import Process
 from .processes import ProcessCluster
 
 
-def command_line(data_dir: Path, client: int, grpc: int, admin: int) -> list[str]:
+def command_line(data_dir: Path, client: int, grpc: int, admin: int, internal: int = 0) -> list[str]:
     """The command that serves on these ports of 127.0.0.1."""
     return [
         str(menagerie()), "standalone", "--data-dir", str(data_dir),
         "--client-addr", f"127.0.0.1:{client}",
         "--grpc-addr", f"127.0.0.1:{grpc}",
         "--admin-addr", f"127.0.0.1:{admin}",
+        "--listen", f"127.0.0.1:{internal}",
     ]
 
 
@@ -25,10 +26,16 @@ class Standalone(ProcessCluster):
 
     def __init__(self, directory: Path):
         super().__init__(directory)
-        client, self.grpc, admin = free_port(), free_port(), free_port()
-        command = command_line(self.directory / "data", client, self.grpc, admin)
+        client, self.grpc, self.admin, self.internal = (free_port() for _ in range(4))
+        command = command_line(self.directory / "data", client, self.grpc, self.admin, self.internal)
         self.processes["standalone"] = Process(command, self.directory / "standalone.log")
         self.client_addresses["standalone"] = ("127.0.0.1", client)
+
+    def store_addresses(self) -> dict[str, str]:
+        return {"standalone": f"127.0.0.1:{self.internal}"}
+
+    def data_dirs(self) -> dict[str, Path]:
+        return {"standalone": self.directory / "data"}
 
     def grpc_addresses(self) -> list[str]:
         return [f"127.0.0.1:{self.grpc}"]

@@ -31,3 +31,11 @@ def write_ensemble(directory: Path, client_ports: list[int], extra: str = "") ->
         configs.append(write(directory / f"server-{n}", port, extra + members))
         (directory / f"server-{n}" / "data" / "myid").write_text(f"{n}\n")
     return configs
+
+
+def quorum_address(config: Path) -> str:
+    """Where the other members reach the one whose zoo.cfg this is."""
+    me = (config.parent / "data" / "myid").read_text().strip()
+    line = next(line for line in config.read_text().splitlines() if line.startswith(f"server.{me}="))
+    host, port = line.partition("=")[2].split(":")[:2]
+    return f"{host}:{port}"

@@ -82,6 +82,10 @@ pub struct StandaloneArgs {
     /// Where to serve /metrics, /healthz, /readyz and /status over HTTP
     #[arg(long, env = "MENAGERIE_ADMIN_ADDR", value_name = "ADDR:PORT", default_value = "127.0.0.1:8080", value_parser = address)]
     pub admin_addr: SocketAddr,
+    /// Where to listen for `menagerie admin` [default: 127.0.0.1:2888, if that is free]. Not for clients: whoever reaches
+    /// it may read and replace everything
+    #[arg(long, env = "MENAGERIE_LISTEN", value_name = "ADDR:PORT", value_parser = address)]
+    pub listen: Option<SocketAddr>,
     /// Milliseconds of a tick; sessions last 2 to 20 ticks
     #[arg(long, env = "MENAGERIE_TICK_TIME", value_name = "MS", default_value_t = 2000, value_parser = milliseconds())]
     pub tick_time: u32,
@@ -114,6 +118,9 @@ pub struct ServerArgs {
     /// Where to serve gRPC clients; nowhere unless here or in the file (menagerie.grpcAddress)
     #[arg(long, env = "MENAGERIE_GRPC_ADDR", value_name = "ADDR:PORT", value_parser = address)]
     pub grpc_addr: Option<SocketAddr>,
+    /// Where to listen for `menagerie admin` if the file has no server.N lines [default: 127.0.0.1:2888, if that is free]
+    #[arg(long, env = "MENAGERIE_LISTEN", value_name = "ADDR:PORT", value_parser = address)]
+    pub listen: Option<SocketAddr>,
     /// Instead of admin.serverAddress and admin.serverPort of the file
     #[arg(long, env = "MENAGERIE_ADMIN_ADDR", value_name = "ADDR:PORT", value_parser = address)]
     pub admin_addr: Option<SocketAddr>,

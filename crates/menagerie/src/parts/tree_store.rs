@@ -35,14 +35,14 @@ pub async fn start(
     let opened = menagerie_tree_store::open(options, ensemble, peers).await;
     let (local, apply) = opened.map_err(|error| Error::component(NAME, error))?;
     let applying = thread.handle().spawn(apply);
-    let (fatal, stopping) = (process.fatal(), process.stop_token());
+    let (fatal, stopping, applied) = (process.fatal(), process.stop_token(), local.clone());
     tokio::spawn(async move {
         let outcome = applying.await;
         if !stopping.is_cancelled() {
-            let why =
-                outcome.err().map_or_else(|| "its apply loop ended".to_owned(), |error| error.to_string());
+            let ended = || applied.fault().unwrap_or_else(|| "its apply loop ended".to_owned());
+            let why = outcome.err().map_or_else(ended, |error| error.to_string());
             let problem = format!(
-                "{why}; start this process again, and if it recurs, with an empty tree directory: the replica is rebuilt from its peers"
+                "{why}; start this process again; if it recurs, `menagerie admin rebuild` has the replica rebuilt from its peers"
             );
             let _ = fatal.send(Error::component(NAME, problem)).await;
         }
@@ -90,5 +90,11 @@ fn shown(status: &TreeStoreStatus) -> Value {
         "ephemerals": status.ephemeral_count,
         "watches": status.watch_count,
         "data_bytes": status.data_bytes,
+        "checkpoint_disk_bytes": status.checkpoint_disk_bytes,
+        "restoring": (status.restoring_id != 0).then(|| json!({
+            "records": status.restoring_records,
+            "problem": status.restoring_problem,
+        })),
+        "fault": status.fault,
     })
 }

@@ -3,6 +3,7 @@
 //! Consensus, the tree store's apply loop and the calls of other members share one thread, so that a commit is
 //! applied without a hand-over. Gateway workers have threads of their own; the rest is on the main runtime.
 
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -13,11 +14,12 @@ use menagerie_proto::consensus::Member;
 use menagerie_session_tracker::SessionTrackerOptions;
 use menagerie_types::NodeId;
 use metrics_exporter_prometheus::PrometheusHandle;
+use tracing::warn;
 
 use crate::cli::Members;
 use crate::error::Result;
 use crate::grpc::GrpcServer;
-use crate::listen::Bound;
+use crate::listen::{Bound, bind};
 use crate::parts::consensus::ConsensusPart;
 use crate::parts::gateway::{Backends, with_smallest_timeout};
 use crate::parts::session_tracker::{OnStop, SessionTrackerPart};
@@ -25,6 +27,9 @@ use crate::parts::tree_store::TreeStorePart;
 use crate::parts::{consensus, gateway, membership, public_api, remote, session_tracker, tree_store};
 use crate::process::Process;
 use crate::threads::RuntimeThread;
+
+/// Where `menagerie admin` looks if it is told nothing else.
+const ADMIN_DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 2888);
 
 /// One member with all components.
 pub struct Plan {
@@ -42,7 +47,9 @@ pub struct Plan {
     pub tracker: SessionTrackerOptions,
     /// Client connections.
     pub gateway: GatewayOptions,
-    /// For the other members, if there are any.
+    /// There may be other members, now or later.
+    pub ensemble: bool,
+    /// For the other members, and for `menagerie admin`.
     pub internal: Option<Bound>,
     /// For gRPC clients.
     pub grpc: Option<Bound>,
@@ -72,7 +79,7 @@ pub async fn run(plan: Plan, recorder: PrometheusHandle) -> Result<()> {
     let options = with_smallest_timeout(plan.gateway, least);
     let own_tracker = (plan.id, tracker.handle());
     let trackers = Trackers::new(trackers);
-    if plan.internal.is_some() {
+    if plan.ensemble {
         let ensembles = vec![ensemble.clone(), store_ensemble];
         let (consensus, store) = (consensus.local.clone(), tree_store.local.clone());
         let trackers = (trackers.clone(), own_tracker);
@@ -89,9 +96,28 @@ pub async fn run(plan: Plan, recorder: PrometheusHandle) -> Result<()> {
         line += &format!(", admin http://{}", bound.address);
     }
     if let Some(bound) = plan.internal {
+        if !plan.ensemble {
+            line += &format!(", internal {}", bound.address);
+        }
         serve_members(&process, &thread, bound, (&consensus, &tree_store, &tracker)).await?;
     }
     process.run(plan.admin, move || println!("{line}")).await
+}
+
+/// Where a member that has no others listens for `menagerie admin`. The default is where `menagerie admin` looks; of several
+/// such servers on one machine, the others go without.
+pub fn internal_alone(given: Option<SocketAddr>) -> Result<Option<Bound>> {
+    const PURPOSE: &str = "menagerie admin";
+    if let Some(address) = given {
+        return bind(address, PURPOSE).map(Some);
+    }
+    match bind(ADMIN_DEFAULT, PURPOSE) {
+        Ok(bound) => Ok(Some(bound)),
+        Err(error) => {
+            warn!("{error}; going on without it (set --listen)");
+            Ok(None)
+        }
+    }
 }
 
 /// The store calls the other members from the thread that applies.

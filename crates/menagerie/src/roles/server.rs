@@ -35,7 +35,10 @@ pub async fn run(args: &ServerArgs, recorder: PrometheusHandle) -> Result<()> {
     let id = NodeId(config.my_id);
     let tracker = session_tracker::options(id, config.tick_time_ms, timeouts, &config.settings)?;
     let grpc = grpc_addr(args, &config)?.map(|address| bind(address, "gRPC clients")).transpose()?;
-    let internal = internal_addr(&config)?.map(|address| bind(address, "the other members")).transpose()?;
+    let internal = match internal_addr(&config)? {
+        Some(address) => Some(bind(address, "the other members")?),
+        None => member::internal_alone(args.listen)?,
+    };
     let data = Directories::open(&config)?;
     introduce(&config, path);
     let plan = Plan {
@@ -46,6 +49,7 @@ pub async fn run(args: &ServerArgs, recorder: PrometheusHandle) -> Result<()> {
         tree_dir: data.tree.tree(),
         tracker,
         gateway: options,
+        ensemble: config.is_ensemble(),
         internal,
         grpc,
         admin: admin(args, &config),

@@ -46,7 +46,8 @@ pub async fn run(args: &StandaloneArgs, recorder: PrometheusHandle) -> Result<()
         tree_dir: data.tree(),
         tracker,
         gateway: options,
-        internal: None,
+        ensemble: false,
+        internal: member::internal_alone(args.listen)?,
         grpc: Some(grpc),
         admin: Some(admin),
     };

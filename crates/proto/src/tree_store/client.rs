@@ -13,12 +13,13 @@ use tonic::Streaming;
 use tonic::transport::Channel;
 
 use super::{
-    CheckpointStream, LinkHello, LinkQueue, ReadOutcome, ReadPlacement, StoreLink, TreeStore,
-    TreeStoreStatus, wire,
+    BackupRecords, CheckpointStream, LinkHello, LinkQueue, ReadOutcome, ReadPlacement, RestoreBegin,
+    RestoreSteps, StoreLink, TreeStore, TreeStoreStatus, wire,
 };
 use crate::channel::MAX_MESSAGE_BYTES;
 use crate::pb::tree_store as pb;
 use crate::pb::tree_store::link_request::Kind;
+use crate::pb::tree_store::restore_request::Kind as RestoreKind;
 use crate::pb::tree_store::tree_store_client::TreeStoreClient as Stub;
 use crate::{ServiceError, ServiceResult};
 
@@ -63,6 +64,11 @@ impl TreeStore for TreeStoreClient {
         Ok(chunks.map(|chunk| Ok(chunk?.records)).boxed())
     }
 
+    async fn backup(&self, stale_ok: bool) -> ServiceResult<CheckpointStream> {
+        let chunks = self.stub.clone().backup(pb::BackupRequest { stale_ok }).await?.into_inner();
+        Ok(chunks.map(|chunk| Ok(chunk?.records)).boxed())
+    }
+
     async fn status(&self) -> ServiceResult<TreeStoreStatus> {
         let s = self.stub.clone().status(pb::StatusRequest {}).await?.into_inner();
         Ok(TreeStoreStatus {
@@ -77,7 +83,45 @@ impl TreeStore for TreeStoreClient {
             watch_count: s.watch_count,
             data_bytes: s.data_bytes,
             serving: s.serving,
+            restoring_id: s.restoring_id,
+            restoring_records: s.restoring_records,
+            restoring_problem: s.restoring_problem,
+            restored_id: s.restored_id,
+            checkpoint_disk_bytes: s.checkpoint_disk_bytes,
+            fault: s.fault,
         })
+    }
+
+    async fn restore(&self, begin: RestoreBegin, records: BackupRecords) -> ServiceResult<RestoreSteps> {
+        let (requests, outgoing) = mpsc::channel(1);
+        tokio::spawn(send_records(begin, records, requests));
+        let steps = self.stub.clone().restore(ReceiverStream::new(outgoing)).await?.into_inner();
+        Ok(steps.map(|step| Ok(step?.into())).boxed())
+    }
+
+    async fn abort_restore(&self) -> ServiceResult<bool> {
+        Ok(self.stub.clone().abort_restore(pb::AbortRestoreRequest {}).await?.into_inner().aborted)
+    }
+}
+
+/// An error among the records ends the stream before its end, which the other side takes for what it is.
+async fn send_records(
+    begin: RestoreBegin,
+    mut records: BackupRecords,
+    requests: mpsc::Sender<pb::RestoreRequest>,
+) {
+    let request = |kind| pb::RestoreRequest { kind: Some(kind) };
+    let begin = pb::RestoreBegin { meta: begin.meta, start_over: begin.start_over };
+    let mut next = RestoreKind::Begin(begin);
+    while requests.send(request(next)).await.is_ok() {
+        next = match records.next().await {
+            Some(Ok(piece)) => RestoreKind::Records(piece),
+            Some(Err(_)) => return,
+            None => {
+                let _gone = requests.send(request(RestoreKind::End(pb::RestoreEnd {}))).await;
+                return;
+            }
+        };
     }
 }
 

@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::{CheckpointStream, LinkHello, StoreLink, TreeStore, TreeStoreStatus};
+use super::{
+    BackupRecords, CheckpointStream, LinkHello, RestoreBegin, RestoreSteps, StoreLink, TreeStore,
+    TreeStoreStatus,
+};
 use crate::ServiceResult;
 use crate::stack::Stack;
 
@@ -52,5 +55,19 @@ impl TreeStore for LayeredTreeStore {
             async move { inner.status().await }
         };
         self.stack.idempotent("status", run).await
+    }
+
+    /// As [`Self::restore`].
+    async fn backup(&self, stale_ok: bool) -> ServiceResult<CheckpointStream> {
+        self.inner.backup(stale_ok).await
+    }
+
+    /// Nobody but an operator asks for it, and takes the time it needs.
+    async fn restore(&self, begin: RestoreBegin, records: BackupRecords) -> ServiceResult<RestoreSteps> {
+        self.inner.restore(begin, records).await
+    }
+
+    async fn abort_restore(&self) -> ServiceResult<bool> {
+        self.inner.abort_restore().await
     }
 }

@@ -5,6 +5,7 @@ mod client;
 mod item;
 mod layered;
 mod queue;
+mod restore;
 mod server;
 pub mod wire;
 
@@ -16,12 +17,13 @@ use futures::stream::BoxStream;
 use menagerie_types::command::Command;
 use menagerie_types::{IncarnationId, LogIndex, NodeId, WatchKind, WatchKinds, Zxid};
 
-use crate::ServiceResult;
+use crate::{ServiceError, ServiceResult};
 
 pub use client::TreeStoreClient;
 pub use item::{Lease, LinkItem, SessionEvent, SessionInfo, WatchSet};
 pub use layered::LayeredTreeStore;
 pub use queue::LinkQueue;
+pub use restore::{BackupRecords, RestoreBegin, RestoreOutcome, RestoreStep, RestoreSteps, RestoredReplica};
 pub use server::TreeStoreServer;
 
 /// How a link begins.
@@ -120,8 +122,20 @@ pub struct TreeStoreStatus {
     pub watch_count: u64,
     /// Bytes of paths and data.
     pub data_bytes: u64,
-    /// False while catching up or after a digest mismatch.
+    /// False while catching up, during a restore, or after a digest mismatch.
     pub serving: bool,
+    /// The unfinished restore, or 0.
+    pub restoring_id: u64,
+    /// How many of its records are there.
+    pub restoring_records: u64,
+    /// Why the unfinished restore cannot be finished, or empty.
+    pub restoring_problem: String,
+    /// The last restore that this replica finished since it started, or 0.
+    pub restored_id: u64,
+    /// Bytes on disk of the checkpoint.
+    pub checkpoint_disk_bytes: u64,
+    /// Why the replica has stopped serving for good, or empty.
+    pub fault: String,
 }
 
 /// A replica of the tree.
@@ -135,8 +149,28 @@ pub trait TreeStore: Send + Sync + 'static {
     /// The whole state as of one log index.
     async fn fetch_checkpoint(&self) -> ServiceResult<CheckpointStream>;
 
+    /// The same for a backup: it holds every write acknowledged before the call. With `stale_ok`, just what this replica
+    /// has: for when the log has no leader.
+    async fn backup(&self, stale_ok: bool) -> ServiceResult<CheckpointStream> {
+        let _ = stale_ok;
+        Err(ServiceError::Invalid("this replica gives no backup".into()))
+    }
+
     /// What this replica says of itself.
     async fn status(&self) -> ServiceResult<TreeStoreStatus>;
+
+    /// Puts a backup's records into an empty cluster, through the log. `_records` are pieces of whole records in the order
+    /// of their keys; a piece is at most a few MiB, and each is taken when there is room for it. An error in them,
+    /// or a caller that goes away, leaves the restore unfinished. [`crate::ServiceError::Invalid`] if the cluster is not empty, or if a restore is unfinished and
+    /// `_begin` does not say that it is to be replaced.
+    async fn restore(&self, _begin: RestoreBegin, _records: BackupRecords) -> ServiceResult<RestoreSteps> {
+        Err(ServiceError::Invalid("this replica takes no backup".into()))
+    }
+
+    /// Gives an unfinished restore up; false if there is none.
+    async fn abort_restore(&self) -> ServiceResult<bool> {
+        Err(ServiceError::Invalid("this replica takes no backup".into()))
+    }
 }
 
 #[cfg(test)]

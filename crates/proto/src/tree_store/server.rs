@@ -4,17 +4,20 @@ use std::sync::Arc;
 
 use bytes::BytesMut;
 use futures::StreamExt;
-use futures::stream::BoxStream;
+use futures::stream::{self, BoxStream};
 use menagerie_types::{IncarnationId, WatchKind, Zxid};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::wire::LinkRequest;
-use super::{LinkHello, LinkItem, ReadOutcome, ReadPlacement, StoreLink, TreeStore, wire};
+use super::{
+    BackupRecords, LinkHello, LinkItem, ReadOutcome, ReadPlacement, RestoreBegin, StoreLink, TreeStore, wire,
+};
 use crate::channel::MAX_MESSAGE_BYTES;
 use crate::pb::tree_store as pb;
 use crate::pb::tree_store::link_request::Kind;
+use crate::pb::tree_store::restore_request::Kind as RestoreKind;
 use crate::pb::tree_store::tree_store_server::{TreeStore as Service, TreeStoreServer as Stub};
 use crate::{ServiceError, ServiceResult};
 
@@ -39,6 +42,8 @@ impl<S: TreeStore> TreeStoreServer<S> {
 impl<S: TreeStore> Service for TreeStoreServer<S> {
     type LinkStream = ReceiverStream<Result<pb::LinkResponse, Status>>;
     type FetchCheckpointStream = BoxStream<'static, Result<pb::CheckpointChunk, Status>>;
+    type BackupStream = BoxStream<'static, Result<pb::CheckpointChunk, Status>>;
+    type RestoreStream = BoxStream<'static, Result<pb::RestoreResponse, Status>>;
 
     async fn link(
         &self,
@@ -63,6 +68,14 @@ impl<S: TreeStore> Service for TreeStoreServer<S> {
         Ok(Response::new(records.map(|r| Ok(pb::CheckpointChunk { records: r? })).boxed()))
     }
 
+    async fn backup(
+        &self,
+        request: Request<pb::BackupRequest>,
+    ) -> Result<Response<Self::BackupStream>, Status> {
+        let records = self.inner.backup(request.into_inner().stale_ok).await?;
+        Ok(Response::new(records.map(|r| Ok(pb::CheckpointChunk { records: r? })).boxed()))
+    }
+
     async fn status(&self, _: Request<pb::StatusRequest>) -> Result<Response<pb::StatusResponse>, Status> {
         let s = self.inner.status().await?;
         Ok(Response::new(pb::StatusResponse {
@@ -77,8 +90,52 @@ impl<S: TreeStore> Service for TreeStoreServer<S> {
             watch_count: s.watch_count,
             data_bytes: s.data_bytes,
             serving: s.serving,
+            restoring_id: s.restoring_id,
+            restoring_records: s.restoring_records,
+            restoring_problem: s.restoring_problem,
+            restored_id: s.restored_id,
+            checkpoint_disk_bytes: s.checkpoint_disk_bytes,
+            fault: s.fault,
         }))
     }
+
+    async fn restore(
+        &self,
+        request: Request<Streaming<pb::RestoreRequest>>,
+    ) -> Result<Response<Self::RestoreStream>, Status> {
+        let mut requests = request.into_inner();
+        let Some(pb::RestoreRequest { kind: Some(RestoreKind::Begin(begin)) }) = requests.message().await?
+        else {
+            return Err(ServiceError::Invalid("a restore begins with its beginning".into()).into());
+        };
+        let begin = RestoreBegin { meta: begin.meta, start_over: begin.start_over };
+        let steps = self.inner.restore(begin, records_of(requests)).await?;
+        Ok(Response::new(steps.map(|step| Ok(step?.into())).boxed()))
+    }
+
+    async fn abort_restore(
+        &self,
+        _: Request<pb::AbortRestoreRequest>,
+    ) -> Result<Response<pb::AbortRestoreResponse>, Status> {
+        Ok(Response::new(pb::AbortRestoreResponse { aborted: self.inner.abort_restore().await? }))
+    }
+}
+
+/// The pieces of records up to the end that the caller sends; a stream without it ends with an error.
+fn records_of(requests: Streaming<pb::RestoreRequest>) -> BackupRecords {
+    let next = |requests: Option<Streaming<pb::RestoreRequest>>| async {
+        let mut requests = requests?;
+        let piece = match requests.message().await {
+            Ok(Some(pb::RestoreRequest { kind: Some(RestoreKind::Records(piece)) })) => Ok(piece),
+            Ok(Some(pb::RestoreRequest { kind: Some(RestoreKind::End(_)) })) => return None,
+            Ok(Some(_)) => Err(ServiceError::Invalid("unexpected restore request".into())),
+            Ok(None) => Err(ServiceError::Unavailable("the records end before their end".into())),
+            Err(status) => Err(status.into()),
+        };
+        let rest = piece.is_ok().then_some(requests);
+        Some((piece, rest))
+    };
+    stream::unfold(Some(requests), next).boxed()
 }
 
 type Responses = mpsc::Sender<Result<pb::LinkResponse, Status>>;

@@ -12,3 +12,4 @@ mod thread;
 pub(crate) use directory::SledStorage;
 pub(crate) use handle::Checkpointer;
 pub use store::{CheckpointDirectory, CheckpointStorage, CheckpointStore, RecordVisitor};
+pub use stream::{CheckpointReader, StreamItem};

@@ -8,6 +8,7 @@ use std::collections::HashSet;
 use std::ffi::OsString;
 use std::fs::File;
 use std::ops::Bound;
+use std::os::unix::fs::MetadataExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
@@ -94,6 +95,10 @@ impl CheckpointStore for SledCheckpoint {
         Ok(records)
     }
 
+    fn disk_bytes(&self) -> Result<u64, TreeStoreError> {
+        files_bytes(&self.path)
+    }
+
     fn fill(&mut self, records: Vec<(Bytes, Bytes)>) -> Result<(), TreeStoreError> {
         let mut batch = sled::Batch::default();
         for (key, value) in records {
@@ -136,6 +141,28 @@ fn corrupt(error: sled::Error) -> TreeStoreError {
         }
         other => TreeStoreError::Corrupt(other.to_string()),
     }
+}
+
+/// What the files in a directory and below take on disk. sled removes files at any time.
+pub(crate) fn files_bytes(dir: &Path) -> Result<u64, TreeStoreError> {
+    let gone = |error: std::io::Error| match error.kind() {
+        std::io::ErrorKind::NotFound => Ok(0),
+        _ => Err(TreeStoreError::io("cannot measure", dir)(error)),
+    };
+    let entries = match std::fs::read_dir(dir) {
+        Ok(entries) => entries,
+        Err(error) => return gone(error),
+    };
+    let mut sum = 0;
+    for entry in entries {
+        let measured = entry.and_then(|entry| Ok((entry.path(), entry.metadata()?)));
+        sum += match measured {
+            Ok((path, metadata)) if metadata.is_dir() => files_bytes(&path)?,
+            Ok((_, metadata)) => metadata.blocks() * 512,
+            Err(error) => gone(error)?,
+        };
+    }
+    Ok(sum)
 }
 
 pub(crate) fn sync_path(path: &Path) -> Result<(), TreeStoreError> {

@@ -62,6 +62,11 @@ pub trait CheckpointStore: Send {
         bytes: usize,
     ) -> Result<Vec<(Bytes, Bytes)>, TreeStoreError>;
 
+    /// What the checkpoint takes on disk, in bytes; 0 where that does not matter.
+    fn disk_bytes(&self) -> Result<u64, TreeStoreError> {
+        Ok(0)
+    }
+
     /// Adds records to a checkpoint that has never been committed. Not durable before a commit.
     fn fill(&mut self, records: Vec<(Bytes, Bytes)>) -> Result<(), TreeStoreError>;
 

@@ -1,32 +1,52 @@
 //! The bytes of a checkpoint on its way to a peer: all records in key order, the meta record last.
 //!
-//! ```text
-//! repeated { key_len u32 | key | value_len u32 | value }      big-endian
-//! ```
-//!
-//! Keys and values are those of the crate `tree`, with their checksums, so that a fault on the way is found on
-//! arrival. Pieces of the stream are cut anywhere.
+//! The layout is that of the crate `tree`, module `checkpoint::records`. Keys and values carry their checksums, so that a
+//! fault on the way is found on arrival. Pieces of the stream are cut anywhere.
 
-use bytes::{Buf, BufMut, Bytes, BytesMut};
+use std::path::Path;
 
+use bytes::{Buf, Bytes, BytesMut};
+use menagerie_tree::Meta;
+use menagerie_tree::checkpoint::RECORD_LEN_MAX;
+
+use super::meta::{self, META_KEY};
 use crate::TreeStoreError;
-
-/// A key or value longer than this is a fault, not data.
-const LEN_MAX: usize = 64 * 1024 * 1024;
-
-/// Appends one record.
-pub(crate) fn put(out: &mut BytesMut, key: &[u8], value: &[u8]) {
-    out.reserve(8 + key.len() + value.len());
-    out.put_u32(key.len() as u32);
-    out.put_slice(key);
-    out.put_u32(value.len() as u32);
-    out.put_slice(value);
-}
 
 /// Puts the records together again.
 #[derive(Debug, Default)]
 pub(crate) struct StreamReader {
     buffer: BytesMut,
+}
+
+/// What a checkpoint stream consists of, for whoever stores one elsewhere.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StreamItem {
+    /// A record of the state: key and value.
+    Record(Bytes, Bytes),
+    /// What all of them add up to. The last item.
+    Meta(Meta),
+}
+
+/// Takes a checkpoint stream apart. Records are not verified here; they carry their checksums.
+#[derive(Debug, Default)]
+pub struct CheckpointReader {
+    reader: StreamReader,
+}
+
+impl CheckpointReader {
+    /// Adds a piece.
+    pub fn push(&mut self, piece: &[u8]) {
+        self.reader.push(piece);
+    }
+
+    /// The next whole item, if it is there.
+    pub fn next_item(&mut self) -> Result<Option<StreamItem>, TreeStoreError> {
+        let Some((key, value)) = self.reader.next()? else { return Ok(None) };
+        if key == META_KEY {
+            return meta::decode(&value, Path::new("stream")).map(|meta| Some(StreamItem::Meta(meta)));
+        }
+        Ok(Some(StreamItem::Record(key, value)))
+    }
 }
 
 impl StreamReader {
@@ -56,7 +76,7 @@ impl StreamReader {
     fn len_at(&self, at: usize) -> Result<Option<usize>, TreeStoreError> {
         let Some(mut bytes) = self.buffer.get(at..at + 4) else { return Ok(None) };
         let len = bytes.get_u32() as usize;
-        if len > LEN_MAX {
+        if len > RECORD_LEN_MAX {
             return Err(TreeStoreError::Corrupt(format!("a record of {len} bytes in the stream")));
         }
         Ok(Some(len))
@@ -65,6 +85,8 @@ impl StreamReader {
 
 #[cfg(test)]
 mod tests {
+    use menagerie_tree::checkpoint::put_record;
+
     use super::*;
 
     #[test]
@@ -72,7 +94,7 @@ mod tests {
         let records = [("a", "1"), ("", "22"), ("ccc", ""), ("d", "4444")];
         let mut whole = BytesMut::new();
         for (key, value) in records {
-            put(&mut whole, key.as_bytes(), value.as_bytes());
+            put_record(&mut whole, key.as_bytes(), value.as_bytes());
         }
         for piece in 1..whole.len() {
             let mut reader = StreamReader::default();

@@ -6,8 +6,8 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use menagerie_proto::{ServiceError, ServiceResult};
 use menagerie_tree::State;
+use menagerie_tree::checkpoint::put_record;
 use menagerie_types::LogIndex;
-use parking_lot::RwLockWriteGuard;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tracing::{debug, error, info, warn};
@@ -16,12 +16,9 @@ use super::handle::Request;
 use super::load::{load, receive};
 use super::meta::{self, META_KEY};
 use super::store::{CheckpointDirectory, CheckpointStore};
-use super::stream;
 use crate::replica::Replica;
 use crate::{TreeStoreError, TreeStoreOptions};
 
-/// Records copied out of the state under one hold of its lock: well under a millisecond.
-const SLICE_RECORDS: usize = 500;
 /// Size of a piece of a checkpoint stream.
 const PIECE_BYTES: usize = 256 * 1024;
 /// A peer that takes no piece for this long has gone.
@@ -34,6 +31,8 @@ pub(super) struct CheckpointThread {
     /// None after a fault: the last checkpoint on disk still counts, but no other is taken before a restart, because
     /// what failed to reach the disk once is not known to reach it the next time.
     store: Option<Box<dyn CheckpointStore>>,
+    /// A rewrite has failed: it is not tried again below this size.
+    rewrite_above: u64,
 }
 
 impl CheckpointThread {
@@ -53,7 +52,8 @@ impl CheckpointThread {
         metrics::histogram!("dbinittime").record(began.elapsed().as_secs_f64() * 1e3);
         let checkpoint = state.as_ref().map_or(LogIndex(0), State::index);
         let replica = Arc::new(Replica::new(options, state.unwrap_or_else(State::new), checkpoint));
-        Ok(Self { replica, directory, store: Some(store) })
+        replica.set_checkpoint_disk_bytes(store.disk_bytes().unwrap_or(0));
+        Ok(Self { replica, directory, store: Some(store), rewrite_above: 0 })
     }
 
     pub(super) fn replica(&self) -> Arc<Replica> {
@@ -109,39 +109,118 @@ impl CheckpointThread {
         if let Some(fault) = self.replica.fault() {
             return Err(TreeStoreError::OutOfService(fault.into()));
         }
-        let Some(store) = &mut self.store else {
-            return Err(TreeStoreError::Write("an earlier checkpoint failed; restart the replica".into()));
+        let (index, restoring, whole) = {
+            let state = self.replica.state.read();
+            (state.index(), state.is_restoring(), state.needs_whole_checkpoint())
         };
         let last = self.replica.checkpoint_index();
-        if last > LogIndex(0) && self.replica.state.read().index() == last {
+        if restoring {
+            return Err(TreeStoreError::Restoring);
+        }
+        if last > LogIndex(0) && index == last {
             return Ok(last);
         }
         let began = Instant::now();
         self.replica.reset_log_bytes();
-        let meta = self.replica.state.write().begin_checkpoint();
-        let mut changes = Vec::new();
-        loop {
-            let mut state = self.replica.state.write();
-            let more = state.checkpoint_slice(SLICE_RECORDS, &mut changes);
-            // Whoever waits for the lock gets it before the next slice.
-            RwLockWriteGuard::unlock_fair(state);
-            if !more {
-                break;
+        let written = if whole { self.write_whole() } else { self.write_changes() };
+        match written {
+            Ok(index) => {
+                metrics::histogram!("snapshottime").record(began.elapsed().as_secs_f64() * 1e3);
+                debug!(%index, whole, elapsed = ?began.elapsed(), "checkpoint is durable");
+                self.replica.set_checkpoint_index(index);
+                self.keep_small();
+                Ok(index)
+            }
+            Err(TreeStoreError::Restoring) => Err(TreeStoreError::Restoring),
+            Err(error) => {
+                metrics::counter!("menagerie_tree_store_checkpoint_failures_total").increment(1);
+                self.store = None;
+                // What failed to reach the disk once is not known to reach it the next time, and without checkpoints the
+                // log grows until it fills the disk: whoever starts this replica again has looked at the disk.
+                self.replica.fail(format!("the checkpoint cannot be written: {}", chain(&error)));
+                Err(error)
             }
         }
-        let records = changes.len();
+    }
+
+    /// Adds what has changed to the checkpoint.
+    fn write_changes(&mut self) -> Result<LogIndex, TreeStoreError> {
+        let Some(store) = &mut self.store else { return Err(TreeStoreError::Stopping) };
+        let (meta, takeovers) = {
+            let mut state = self.replica.state.write();
+            (state.begin_checkpoint(), state.takeovers())
+        };
+        let mut changes = Vec::new();
+        while self.replica.checkpoint_slice(takeovers, &mut changes)? {}
         let written = store.commit(changes, &meta).and_then(|()| self.directory.set_index(meta.index));
         if let Err(error) = written {
-            error!(%error, "checkpoint failed; none is taken any more until this replica is restarted");
-            metrics::counter!("menagerie_tree_store_checkpoint_failures_total").increment(1);
             self.replica.state.write().abort_checkpoint();
-            self.store = None;
             return Err(error);
         }
-        metrics::histogram!("snapshottime").record(began.elapsed().as_secs_f64() * 1e3);
-        debug!(index = %meta.index, records, elapsed = ?began.elapsed(), "checkpoint is durable");
-        self.replica.set_checkpoint_index(meta.index);
         Ok(meta.index)
+    }
+
+    /// Writes all of the state into an empty checkpoint, which then takes the place of the current one.
+    fn write_whole(&mut self) -> Result<LogIndex, TreeStoreError> {
+        let mut store = self.directory.next()?;
+        let (meta, takeovers) = {
+            let mut state = self.replica.state.write();
+            (state.begin_whole_checkpoint(), state.takeovers())
+        };
+        let filled = self.fill(&mut *store, takeovers);
+        let written = filled
+            .and_then(|()| store.commit(Vec::new(), &meta))
+            .and_then(|()| self.directory.adopt_next(meta.index));
+        if let Err(error) = written {
+            self.replica.state.write().abort_checkpoint();
+            return Err(error);
+        }
+        self.store = Some(store);
+        self.replica.state.write().whole_checkpoint_done();
+        Ok(meta.index)
+    }
+
+    fn fill(&self, store: &mut dyn CheckpointStore, takeovers: u64) -> Result<(), TreeStoreError> {
+        let mut more = true;
+        while more {
+            let mut records = Vec::new();
+            more = self.replica.checkpoint_slice(takeovers, &mut records)?;
+            let there = records.into_iter().filter_map(|(key, value)| Some((key.into(), value?.into())));
+            store.fill(there.collect())?;
+        }
+        Ok(())
+    }
+
+    /// Writes the checkpoint again if it takes far more room than it needs. When that fails the current one still
+    /// counts, and has grown by nothing.
+    fn keep_small(&mut self) {
+        let bytes = match self.store.as_ref().map(|store| store.disk_bytes()) {
+            Some(Ok(bytes)) => bytes,
+            Some(Err(error)) => return warn!(%error, "the checkpoint's size is not known"),
+            None => return,
+        };
+        self.replica.set_checkpoint_disk_bytes(bytes);
+        let options = &self.replica.options;
+        let needed = self.replica.state.read().record_bytes();
+        let limit = (needed * options.checkpoint_disk_factor).max(options.checkpoint_disk_min);
+        if bytes <= limit.max(self.rewrite_above) {
+            return;
+        }
+        let began = Instant::now();
+        match self.write_whole() {
+            Ok(index) => {
+                self.rewrite_above = 0;
+                self.replica.set_checkpoint_index(index);
+                let after = self.store.as_ref().and_then(|store| store.disk_bytes().ok()).unwrap_or(0);
+                self.replica.set_checkpoint_disk_bytes(after);
+                metrics::counter!("menagerie_tree_store_checkpoint_rewrites_total").increment(1);
+                info!(before = bytes, after, needed, elapsed = ?began.elapsed(), "checkpoint written anew, it had grown");
+            }
+            Err(error) => {
+                self.rewrite_above = bytes + bytes / 4;
+                warn!(bytes, needed, error = %chain(&error), "checkpoint not written anew; it is tried again when it has grown by a quarter");
+            }
+        }
     }
 
     /// Sends the whole checkpoint; the next one waits meanwhile, so that all records are of the same index.
@@ -163,13 +242,13 @@ impl CheckpointThread {
         while let Some((last, _)) = records.last().cloned() {
             let mut piece = BytesMut::with_capacity(PIECE_BYTES);
             for (key, value) in records {
-                stream::put(&mut piece, &key, &value);
+                put_record(&mut piece, &key, &value);
             }
             send(pieces, piece.freeze()).await?;
             records = store.records_after(Some(&last), PIECE_BYTES)?;
         }
         let mut piece = BytesMut::new();
-        stream::put(&mut piece, META_KEY, &meta::encode(&meta));
+        put_record(&mut piece, META_KEY, &meta::encode(&meta));
         send(pieces, piece.freeze()).await
     }
 
@@ -214,6 +293,17 @@ fn open_checkpoint(
         return Err(TreeStoreError::Corrupt(format!("it reached index {expected} and is back at {found}")));
     }
     Ok((store, state))
+}
+
+/// The error with its causes.
+fn chain(error: &TreeStoreError) -> String {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(source) = cause {
+        text = format!("{text}: {source}");
+        cause = source.source();
+    }
+    text
 }
 
 /// Waits for room, but not for a peer that has gone.

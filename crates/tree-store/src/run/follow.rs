@@ -124,6 +124,9 @@ impl<'a> Applier<'a> {
                 return false;
             }
             applied = entry.index;
+            if replica.has_new_tree() {
+                self.context.checkpointer.checkpoint_soon();
+            }
             if replica.count_log_bytes(entry.chunks.iter().map(|chunk| chunk.len() as u64).sum()) {
                 self.context.checkpointer.checkpoint_soon();
             }

@@ -24,6 +24,9 @@ impl State {
         command: &Command<'_>,
         effects: &mut E,
     ) -> Result<(), ErrorCode> {
+        if self.restore.is_some() && is_for_clients(command.op) {
+            return Err(ErrorCode::SystemError);
+        }
         match command.op {
             OpCode::CreateSession => {
                 let request = decoded(CreateSession::decode(command.body))?;
@@ -65,6 +68,11 @@ impl State {
             }
             OpCode::PublishConfig | OpCode::FinishReconfig => {
                 self.publish_config(txn, command, &decoded(PublishConfig::decode(command.body))?, effects)
+            }
+            OpCode::RestoreBegin | OpCode::RestoreRecords | OpCode::RestoreEnd | OpCode::RestoreAbort => {
+                self.restore(command)?;
+                self.reply(command, effects);
+                Ok(())
             }
             OpCode::DeleteContainer => self.reap(txn, command, effects),
             OpCode::Noop => {
@@ -151,6 +159,14 @@ impl State {
         end_reply(out, mark);
         Ok(())
     }
+}
+
+/// Those that make no sense while there is no tree to speak of.
+fn is_for_clients(op: OpCode) -> bool {
+    matches!(
+        op,
+        OpCode::CreateSession | OpCode::AttachSession | OpCode::ExpireSession | OpCode::DeleteContainer
+    )
 }
 
 fn decoded<T>(body: Result<T, MalformedChunk>) -> Result<T, ErrorCode> {

@@ -96,6 +96,18 @@ impl Changes {
 }
 
 impl Tree {
+    /// Lists every znode for the next checkpoint.
+    pub(crate) fn list_all(&mut self) {
+        for id in self.arena.live_ids() {
+            let dirty = self.get(id).dirty;
+            if self.changes.is_pending(dirty) {
+                let record = self.record_of(id);
+                self.changes.keep(id, record);
+            }
+            self.changes.list(id, self.arena.get_mut(id));
+        }
+    }
+
     pub(crate) fn record_of(&self, id: Id) -> Record {
         let (path, node) = (self.path_of(id), self.get(id));
         record::znode(&path, node, self.acls.bytes(node.acl))

@@ -13,7 +13,7 @@ use crate::tree::znode::{Znode, data_crc};
 use crate::tree::{Tree, arena};
 
 /// Rebuilds a state from the records of a checkpoint, given in the order of their keys.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Loader {
     state: State,
     last_key: Vec<u8>,
@@ -26,10 +26,7 @@ impl Loader {
 
     /// Takes one record, whole and in order.
     pub fn record(&mut self, key: &[u8], value: &[u8]) -> Result<(), CheckpointError> {
-        self.load(key, value).map_err(|reason| CheckpointError::Record {
-            key: String::from_utf8_lossy(key).escape_debug().collect(),
-            reason,
-        })
+        self.load(key, value).map_err(|reason| CheckpointError::record(key, reason))
     }
 
     fn load(&mut self, key: &[u8], value: &[u8]) -> Result<(), &'static str> {

@@ -8,12 +8,16 @@ mod changes;
 mod loader;
 mod meta;
 pub(crate) mod record;
+mod records;
 mod rows;
+mod sum;
 
 pub(crate) use changes::Changes;
 pub use loader::Loader;
 pub use meta::Meta;
+pub use records::{RECORD_LEN_MAX, put_record, take_record};
 pub(crate) use rows::{RowChanges, RowKey};
+pub use sum::Sum;
 
 use crate::State;
 
@@ -39,7 +43,36 @@ pub enum CheckpointError {
     Mismatch(&'static str),
 }
 
+impl CheckpointError {
+    pub(crate) fn record(key: &[u8], reason: &'static str) -> Self {
+        Self::Record { key: String::from_utf8_lossy(key).escape_debug().collect(), reason }
+    }
+}
+
 impl State {
+    /// True until the next checkpoint has been taken from its beginning, into an empty store: the state was put into
+    /// place as a whole, so that what changed since the last checkpoint does not tell the difference.
+    pub fn needs_whole_checkpoint(&self) -> bool {
+        self.whole
+    }
+
+    /// Rises when the tree is put into place as a whole: a checkpoint begun before must be given up.
+    pub fn takeovers(&self) -> u64 {
+        self.takeovers
+    }
+
+    /// As [`Self::begin_checkpoint`], but the checkpoint holds everything. To be written into an empty store.
+    pub fn begin_whole_checkpoint(&mut self) -> Meta {
+        self.tree.list_all();
+        self.mark_all_rows();
+        self.begin_checkpoint()
+    }
+
+    /// The last checkpoint begun holds everything, and is where it belongs.
+    pub fn whole_checkpoint_done(&mut self) {
+        self.whole = false;
+    }
+
     /// Starts a checkpoint of the state as it is now. One that was begun before and not sliced to its end is
     /// aborted; one that was sliced to its end counts as stored.
     pub fn begin_checkpoint(&mut self) -> Meta {

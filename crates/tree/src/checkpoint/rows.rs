@@ -46,6 +46,15 @@ impl RowChanges {
 }
 
 impl State {
+    pub(super) fn mark_all_rows(&mut self) {
+        let incarnations = self.incarnations.ids().map(RowKey::Incarnation);
+        let sessions = self.sessions.iter().map(|(id, _)| RowKey::Session(id));
+        let replicas = self.replicas.keys().map(|id| RowKey::Replica(*id));
+        for row in incarnations.chain(sessions).chain(replicas).chain([RowKey::Ensemble, RowKey::Lease]) {
+            self.rows.mark(row);
+        }
+    }
+
     pub(super) fn begin_rows(&mut self) {
         let changed = std::mem::take(&mut self.rows.changed);
         self.rows.records = changed.iter().map(|row| self.row_record(*row)).collect();

@@ -43,6 +43,12 @@ impl Arena {
         self.get(id).parent != FREE
     }
 
+    /// The slots of all znodes.
+    pub(crate) fn live_ids(&self) -> Vec<Id> {
+        let slots = self.chunks.iter().map(|chunk| chunk.len() as Id).sum();
+        (0..slots).filter(|id| self.is_live(*id)).collect()
+    }
+
     /// Stores a znode. The slot's `dirty` mark outlives its znode, for the slot stands in the list of changes.
     pub(crate) fn insert(&mut self, mut node: Znode) -> Id {
         self.live += 1;

@@ -13,12 +13,32 @@ use crate::acl::FixedAcl;
 pub(crate) const QUOTA: &str = "/zookeeper/quota";
 pub(crate) const CONFIG: &str = "/zookeeper/config";
 
+/// How many there are.
+pub(crate) const COUNT: u64 = 4;
+
 /// Can never be deleted.
 pub(crate) fn is_special(path: &str) -> bool {
     matches!(path, "/" | "/zookeeper" | QUOTA | CONFIG)
 }
 
 impl Tree {
+    /// Makes the znode at `path` what it is in another tree, but for its children. Does nothing unless it is in both.
+    pub(crate) fn adopt(&mut self, path: &str, other: &Tree) {
+        let (Some(id), Some(theirs)) = (self.lookup(path), other.lookup(path)) else { return };
+        let theirs = other.get(theirs);
+        if let Some(list) = other.acls.list(theirs.acl) {
+            self.set_node_acl(id, &FixedAcl::stored(&list));
+        }
+        let before = self.get(id).data_len() as u64;
+        self.update(id, |node| {
+            node.put_data(theirs.data.as_deref());
+            (node.czxid, node.mzxid, node.pzxid) = (theirs.czxid, theirs.mzxid, theirs.pzxid);
+            (node.ctime, node.mtime) = (theirs.ctime, theirs.mtime);
+            (node.version, node.cversion, node.aversion) = (theirs.version, theirs.cversion, theirs.aversion);
+        });
+        self.data_bytes = self.data_bytes + theirs.data_len() as u64 - before;
+    }
+
     /// The special znodes and nothing else.
     pub(crate) fn new() -> Self {
         let mut tree = Self::empty();

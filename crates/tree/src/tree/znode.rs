@@ -97,19 +97,52 @@ impl Znode {
 
     /// What the znode adds to the digest of the state.
     pub(crate) fn digest(&self, acl_hash: u64) -> u64 {
-        let data_len = self.data.as_ref().map_or(-1, |data| data.len() as i64);
+        StatWords {
+            path_hash: self.path_hash,
+            acl_hash,
+            data_len: self.data.as_ref().map(|data| data.len()),
+            zxids: [self.czxid, self.mzxid, self.pzxid],
+            times: [self.ctime, self.mtime],
+            owner: self.owner,
+            data_crc: self.data_crc,
+            versions: [self.version, self.cversion, self.aversion],
+        }
+        .digest()
+    }
+}
+
+/// What of a znode goes into the digest.
+pub(crate) struct StatWords {
+    pub(crate) path_hash: u64,
+    pub(crate) acl_hash: u64,
+    pub(crate) data_len: Option<usize>,
+    /// czxid, mzxid, pzxid.
+    pub(crate) zxids: [Zxid; 3],
+    /// ctime, mtime.
+    pub(crate) times: [i64; 2],
+    pub(crate) owner: i64,
+    pub(crate) data_crc: u32,
+    /// version, cversion (raw), aversion.
+    pub(crate) versions: [i32; 3],
+}
+
+impl StatWords {
+    #[inline]
+    pub(crate) fn digest(&self) -> u64 {
+        let ([czxid, mzxid, pzxid], [ctime, mtime]) = (self.zxids, self.times);
+        let [version, cversion, aversion] = self.versions;
         let words = [
             self.path_hash as i64,
-            acl_hash as i64,
-            data_len,
-            self.czxid.0,
-            self.mzxid.0,
-            self.pzxid.0,
-            self.ctime,
-            self.mtime,
+            self.acl_hash as i64,
+            self.data_len.map_or(-1, |len| len as i64),
+            czxid.0,
+            mzxid.0,
+            pzxid.0,
+            ctime,
+            mtime,
             self.owner,
-            i64::from(self.data_crc) << 32 | i64::from(self.version as u32),
-            i64::from(self.cversion) << 32 | i64::from(self.aversion as u32),
+            i64::from(self.data_crc) << 32 | i64::from(version as u32),
+            i64::from(cversion) << 32 | i64::from(aversion as u32),
         ];
         let mut bytes = [0; 88];
         for (to, word) in bytes.chunks_exact_mut(8).zip(words) {

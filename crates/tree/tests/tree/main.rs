@@ -14,6 +14,7 @@ mod quotas;
 mod reads;
 mod reaping;
 mod reconfigs;
+mod restores;
 mod sessions;
 mod sets;
 mod stats;

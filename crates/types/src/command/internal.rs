@@ -87,6 +87,76 @@ pub struct PublishConfig {
     pub text: String,
 }
 
+/// Begins to restore a backup. `NotEmpty` unless the state holds ZooKeeper's own znodes and no session;
+/// `NodeExists` if another restore than `replaces` is unfinished.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RestoreBegin {
+    /// Names this restore; random, never 0.
+    pub id: u64,
+    /// The unfinished restore that this one takes the place of; 0 for none.
+    pub replaces: u64,
+    /// What the backup's records must add up to: a checkpoint's meta record.
+    pub meta: Bytes,
+}
+
+/// The next records of a backup, in the order of their keys. `NoNode` if no such restore is under way, `BadVersion` if
+/// this is not the next part; `BadArguments` if a record cannot be taken: then the restore has failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RestoreRecords {
+    /// Which restore.
+    pub id: u64,
+    /// Number of this part, from 0.
+    pub part: u64,
+    /// Whole records; layout in the crate `tree`, module `checkpoint::records`.
+    pub records: Bytes,
+}
+
+/// Ends a restore, either way: puts what was restored into place (RestoreEnd; `BadArguments` if it does not add up), or
+/// throws it away (RestoreAbort). `NoNode` if no such restore is under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FinishRestore {
+    /// Which restore.
+    pub id: u64,
+}
+
+impl RestoreBegin {
+    /// The command's body.
+    pub fn encode(&self) -> Bytes {
+        two_numbers_and(self.id, self.replaces, &self.meta)
+    }
+
+    /// Reads a body.
+    pub fn decode(body: &[u8]) -> Result<Self, MalformedChunk> {
+        let (id, replaces, meta) =
+            read_two_numbers(body).ok_or(MalformedChunk("RestoreBegin is malformed"))?;
+        Ok(Self { id, replaces, meta: Bytes::copy_from_slice(meta) })
+    }
+}
+
+impl RestoreRecords {
+    /// The command's body.
+    pub fn encode(&self) -> Bytes {
+        two_numbers_and(self.id, self.part, &self.records)
+    }
+
+    /// Reads a body: restore, part, records.
+    pub fn decode(body: &[u8]) -> Result<(u64, u64, &[u8]), MalformedChunk> {
+        read_two_numbers(body).ok_or(MalformedChunk("RestoreRecords is malformed"))
+    }
+}
+
+fn two_numbers_and(first: u64, second: u64, rest: &[u8]) -> Bytes {
+    let mut out = BytesMut::with_capacity(16 + rest.len());
+    out.put_u64(first);
+    out.put_u64(second);
+    out.put_slice(rest);
+    out.freeze()
+}
+
+fn read_two_numbers(mut body: &[u8]) -> Option<(u64, u64, &[u8])> {
+    Some((body.try_get_u64().ok()?, body.try_get_u64().ok()?, body))
+}
+
 impl PublishConfig {
     /// The command's body.
     pub fn encode(&self) -> Bytes {
@@ -153,6 +223,7 @@ body!(ExpireSession { session: session, epoch: u64 }, 16);
 body!(TrackerLease { tracker: node, epoch: u64, ttl_ms: u32 }, 20);
 body!(ChallengeLease { epoch: u64 }, 8);
 body!(RegisterReplica { replica: node, checkpoint: index }, 16);
+body!(FinishRestore { id: u64 }, 8);
 
 #[cfg(test)]
 mod tests {
@@ -174,5 +245,10 @@ mod tests {
         let config = PublishConfig { membership_index: LogIndex(4), text: "server.1=a:1:2".into() };
         assert_eq!(PublishConfig::decode(&config.encode()), Ok(config));
         assert!(PublishConfig::decode(&[0; 7]).is_err() && PublishConfig::decode(&[0xff; 9]).is_err());
+        let begin = RestoreBegin { id: 1, replaces: 2, meta: Bytes::from_static(b"meta") };
+        assert_eq!(RestoreBegin::decode(&begin.encode()), Ok(begin));
+        let records = RestoreRecords { id: 1, part: 2, records: Bytes::from_static(b"records") };
+        assert_eq!(RestoreRecords::decode(&records.encode()), Ok((1, 2, &b"records"[..])));
+        assert!(RestoreBegin::decode(&[0; 15]).is_err() && RestoreRecords::decode(&[0; 15]).is_err());
     }
 }

@@ -3,9 +3,13 @@
 //!
 //! A command is a clap `Args` with `run(self, &Admin) -> Result<Output>`; it prints nothing but progress, to stderr.
 
+mod backup;
 mod cluster;
 mod members;
 mod output;
+mod progress;
+mod restore;
+mod stores;
 
 use std::time::Duration;
 
@@ -40,6 +44,10 @@ pub struct AdminArgs {
 pub enum AdminCommand {
     /// Show who belongs to the cluster, who leads, and how far each one is
     Members(members::MembersArgs),
+    /// Write the whole tree, as of one transaction, into a file; or look at such a file
+    Backup(backup::BackupArgs),
+    /// Put a backup into an empty cluster
+    Restore(restore::RestoreArgs),
 }
 
 /// What every command knows.
@@ -61,5 +69,7 @@ pub async fn run(args: AdminArgs) -> Result<()> {
 async fn execute(command: AdminCommand, admin: &Admin) -> Result<Output> {
     match command {
         AdminCommand::Members(args) => args.run(admin).await,
+        AdminCommand::Backup(args) => args.run(admin).await,
+        AdminCommand::Restore(args) => args.run(admin).await,
     }
 }
