@@ -20,7 +20,7 @@ run: ## build and start a standalone server on 127.0.0.1:2181, data in ./data
 	$(CARGO) build --release --locked -p menagerie
 	$(TARGET)/release/menagerie standalone
 
-test: test-rust test-e2e test-differential ## everything: unit, property, end-to-end, and side by side with ZooKeeper
+test: test-rust test-e2e test-differential chaos-short ## everything: unit, property, end-to-end, and side by side with ZooKeeper
 
 # The binary first: the Rust end-to-end tests start it. The tests themselves are built with overflow checks and
 # debug assertions.
@@ -158,6 +158,33 @@ compat-go: binary-under-test $(VENV)/installed.txt ## go-zookeeper/zk
 	tests/require.sh 'golang-go ca-certificates openssl' go openssl
 	cd tests/compat/go && go vet -modcacherw ./... && go build -modcacherw -o $(abspath $(COMPAT))/go/client .
 	$(abspath $(VENV))/bin/python -B tests/compat/go/run.py $(abspath $(COMPAT))/go/client
+
+# ---- real faults on real processes: tests/chaos -------------------------------------------------------------------
+# MINUTES, SHAPE=ensemble or split, SEED (random if not given), CHAOS_ARGS: see --help of the program.
+CHAOS := build/chaos
+MINUTES ?= 30
+SHAPE ?= ensemble
+CHAOS_RUN = $(CARGO) run --quiet --locked --profile test-release -p menagerie-chaos -- --tools $(CHAOS)
+
+chaos: chaos-tools ## real faults on real processes, histories checked: MINUTES=30 SHAPE=ensemble|split SEED=...
+	$(CHAOS_RUN) --shape $(SHAPE) --minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) $(CHAOS_ARGS)
+
+chaos-short: chaos-tools ## 2 minutes of `chaos` on each shape
+	$(CHAOS_RUN) --shape ensemble --minutes 2
+	$(CHAOS_RUN) --shape split --minutes 2
+
+.PHONY: chaos chaos-short chaos-tools
+# What faults are made with, and what reads the histories.
+chaos-tools: export GOMODCACHE = $(abspath $(CHAOS))/go/mod
+chaos-tools: export GOCACHE = $(abspath $(CHAOS))/go/cache
+chaos-tools: binary-under-test
+	tests/require.sh 'gcc libc6-dev golang-go ca-certificates iproute2 nftables e2fsprogs util-linux mount' \
+	    gcc /usr/include/stdio.h go ip nft mkfs.ext4 unshare nsenter losetup fallocate
+	mkdir -p $(CHAOS)
+	gcc -std=gnu11 -O1 -Wall -Wextra -Werror -shared -fPIC -o $(CHAOS)/preload.so tests/chaos/faults/preload.c
+	gcc -std=gnu11 -O1 -Wall -Wextra -Werror -o $(CHAOS)/powercut tests/chaos/faults/powercut.c
+	cd tests/chaos/check && go vet -modcacherw ./... && go test -modcacherw ./... && \
+	    go build -modcacherw -o $(abspath $(CHAOS))/check .
 
 fmt: ## format the Rust code
 	$(CARGO) fmt --all

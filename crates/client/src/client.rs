@@ -1,5 +1,6 @@
 //! The client: a session on one connection at a time.
 
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -24,6 +25,8 @@ pub struct WatchEvent {
     pub event_type: EventType,
     /// Where.
     pub path: String,
+    /// Its place in what this client has received: as [`Reply::arrival`](crate::Reply::arrival).
+    pub arrival: u64,
 }
 
 /// A session with one of several servers. All methods take `&self`: requests of concurrent callers are pipelined.
@@ -35,8 +38,15 @@ pub struct Client {
     options: ConnectOptions,
     current: Mutex<Current>,
     reconnecting: tokio::sync::Mutex<()>,
-    events: mpsc::Sender<WatchEvent>,
+    inbox: Inbox,
     received: tokio::sync::Mutex<mpsc::Receiver<WatchEvent>>,
+}
+
+/// Where the events of all connections of a client go, and what numbers all that arrives.
+#[derive(Clone)]
+pub(crate) struct Inbox {
+    pub(crate) events: mpsc::Sender<WatchEvent>,
+    pub(crate) arrivals: Arc<AtomicU64>,
 }
 
 struct Current {
@@ -66,14 +76,15 @@ impl Client {
     ) -> Result<Self, ClientError> {
         let hosts: Vec<String> = hosts.iter().map(S::to_string).collect();
         let (events, received) = mpsc::channel(options.events_max.max(1));
+        let inbox = Inbox { events, arrivals: Arc::default() };
         let session = options.session.unwrap_or_else(|| Session::none(options.session_timeout));
-        let current = open(&hosts, 0, &session, &options, &events).await?;
+        let current = open(&hosts, 0, &session, &options, &inbox).await?;
         Ok(Self {
             hosts,
             options,
             current: Mutex::new(current),
             reconnecting: tokio::sync::Mutex::new(()),
-            events,
+            inbox,
             received: tokio::sync::Mutex::new(received),
         })
     }
@@ -90,7 +101,7 @@ impl Client {
             let current = self.lock();
             (current.link.session(), current.host + 1)
         };
-        let opened = open(&self.hosts, next, &session, &self.options, &self.events).await?;
+        let opened = open(&self.hosts, next, &session, &self.options, &self.inbox).await?;
         *self.lock() = opened;
         Ok(())
     }
@@ -109,6 +120,11 @@ impl Client {
     pub fn host(&self) -> &str {
         let host = self.lock().host;
         &self.hosts[host]
+    }
+
+    /// When anything, if only the answer to a ping, last came over the present connection.
+    pub fn last_heard(&self) -> Instant {
+        self.pipe().last_heard()
     }
 
     /// Waits until the connection is lost and says why.
@@ -157,7 +173,7 @@ async fn open(
     first: usize,
     session: &Session,
     options: &ConnectOptions,
-    events: &mpsc::Sender<WatchEvent>,
+    inbox: &Inbox,
 ) -> Result<Current, ClientError> {
     let deadline = Instant::now() + options.connect_timeout;
     let share = options.connect_timeout / u32::try_from(hosts.len().max(1)).unwrap_or(u32::MAX);
@@ -166,7 +182,7 @@ async fn open(
         for offset in 0..hosts.len() {
             let host = (first + offset) % hosts.len();
             let until = deadline.min(Instant::now() + share);
-            match timeout_at(until, Link::open(&hosts[host], session, options, events.clone())).await {
+            match timeout_at(until, Link::open(&hosts[host], session, options, inbox.clone())).await {
                 Ok(Ok(link)) => return Ok(Current { link, host }),
                 Ok(Err(ClientError::SessionExpired)) => return Err(ClientError::SessionExpired),
                 Ok(Err(error)) => last = Some(Box::new(error)),

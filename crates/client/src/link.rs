@@ -1,6 +1,7 @@
 //! One connection of a client: the handshake, and the tasks that move bytes between socket and pipe.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -8,10 +9,10 @@ use menagerie_jute::{Reader, WatcherEvent, xid};
 use menagerie_types::{EventType, Zxid};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
-use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until, timeout};
 
+use crate::client::Inbox;
 use crate::pipe::{Pipe, Reply};
 use crate::raw::{next_frame, split_reply};
 use crate::{ClientError, ConnectOptions, RawConnection, Session, WatchEvent};
@@ -29,7 +30,7 @@ impl Link {
         host: &str,
         session: &Session,
         options: &ConnectOptions,
-        events: mpsc::Sender<WatchEvent>,
+        inbox: Inbox,
     ) -> Result<Self, ClientError> {
         let mut connection = RawConnection::connect(host).await?.with_frame_len_max(options.frame_len_max);
         let response = connection.handshake(&options.request(session)).await?;
@@ -47,7 +48,7 @@ impl Link {
         let (read_half, write_half) = stream.into_split();
         let timeout = options.pings.then_some(session.timeout);
         let incoming =
-            Incoming { pipe: pipe.clone(), events, input, frame_len_max: options.frame_len_max, timeout };
+            Incoming { pipe: pipe.clone(), inbox, input, frame_len_max: options.frame_len_max, timeout };
         let tasks = [
             tokio::spawn(until_end(pipe.clone(), incoming.run(read_half))),
             tokio::spawn(until_end(pipe.clone(), write(pipe.clone(), write_half, timeout))),
@@ -102,7 +103,7 @@ async fn write(pipe: Arc<Pipe>, mut half: OwnedWriteHalf, session_timeout: Optio
 /// The receiving direction.
 struct Incoming {
     pipe: Arc<Pipe>,
-    events: mpsc::Sender<WatchEvent>,
+    inbox: Inbox,
     input: BytesMut,
     frame_len_max: usize,
     timeout: Option<Duration>,
@@ -129,20 +130,22 @@ impl Incoming {
     fn take_frames(&mut self) -> Result<(), ClientError> {
         while let Some(payload) = next_frame(&mut self.input, self.frame_len_max)? {
             let (header, body) = split_reply(payload)?;
+            let arrival = self.inbox.arrivals.fetch_add(1, Ordering::Relaxed);
+            self.pipe.heard();
             match header.xid {
-                xid::NOTIFICATION => self.notify(header.zxid, &body)?,
+                xid::NOTIFICATION => self.notify(header.zxid, &body, arrival)?,
                 xid::PING => {}
-                _ => self.pipe.deliver(Reply { header, body })?,
+                _ => self.pipe.deliver(Reply { header, body, arrival })?,
             }
         }
         Ok(())
     }
 
-    fn notify(&self, zxid: i64, body: &Bytes) -> Result<(), ClientError> {
+    fn notify(&self, zxid: i64, body: &Bytes, arrival: u64) -> Result<(), ClientError> {
         let event = WatcherEvent::decode(&mut Reader::new(body))?;
         let event_type = EventType::from_code(event.event_type);
         let event_type = event_type.ok_or(ClientError::Protocol("unknown event type"))?;
-        let event = WatchEvent { zxid: Zxid(zxid), event_type, path: event.path.to_owned() };
-        self.events.try_send(event).map_err(|_| ClientError::EventsOverflow)
+        let event = WatchEvent { zxid: Zxid(zxid), event_type, path: event.path.to_owned(), arrival };
+        self.inbox.events.try_send(event).map_err(|_| ClientError::EventsOverflow)
     }
 }

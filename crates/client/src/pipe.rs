@@ -12,6 +12,7 @@ use bytes::{Bytes, BytesMut};
 use menagerie_jute::{ReplyHeader, RequestHeader, frame, xid};
 use menagerie_types::{OpCode, Zxid};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot, watch};
+use tokio::time::Instant;
 
 use crate::ClientError;
 
@@ -22,6 +23,8 @@ pub struct Reply {
     pub header: ReplyHeader,
     /// What follows the header.
     pub body: Bytes,
+    /// Its place in what this client has received, events and replies together, over all its connections.
+    pub arrival: u64,
 }
 
 impl Reply {
@@ -63,6 +66,7 @@ struct State {
     next_xid: i32,
     waiting: VecDeque<Waiting>,
     output: BytesMut,
+    heard: Instant,
 }
 
 /// See the module.
@@ -76,7 +80,8 @@ pub(crate) struct Pipe {
 
 impl Pipe {
     pub(crate) fn new(in_flight_max: usize, last_zxid: Zxid) -> Self {
-        let state = State { next_xid: 1, waiting: VecDeque::new(), output: BytesMut::new() };
+        let state =
+            State { next_xid: 1, waiting: VecDeque::new(), output: BytesMut::new(), heard: Instant::now() };
         Self {
             state: Mutex::new(state),
             room: Arc::new(Semaphore::new(in_flight_max)),
@@ -132,6 +137,16 @@ impl Pipe {
             }
             self.output_ready.notified().await;
         }
+    }
+
+    /// Something has come.
+    pub(crate) fn heard(&self) {
+        self.lock().heard = Instant::now();
+    }
+
+    /// When something last came.
+    pub(crate) fn last_heard(&self) -> Instant {
+        self.lock().heard
     }
 
     /// Hands a reply to whoever waits for it.

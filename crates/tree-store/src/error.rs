@@ -23,7 +23,7 @@ pub enum TreeStoreError {
         known: u32,
     },
     /// The data directory cannot be read or written.
-    #[error("{doing} {path}")]
+    #[error("{doing} {path}: {source}")]
     Io {
         /// What was tried.
         doing: &'static str,

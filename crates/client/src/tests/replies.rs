@@ -140,9 +140,9 @@ async fn watch_events_come_in_order_and_too_many_end_the_connection() {
         notify(&mut peer, path).await;
     }
     assert!(matches!(within(client.disconnected()).await, ClientError::EventsOverflow));
-    for path in ["/a", "/b"] {
-        let event =
-            WatchEvent { zxid: Zxid(9), event_type: EventType::NodeDataChanged, path: path.to_owned() };
+    for (path, arrival) in [("/a", 0), ("/b", 1)] {
+        let (event_type, path) = (EventType::NodeDataChanged, path.to_owned());
+        let event = WatchEvent { zxid: Zxid(9), event_type, path, arrival };
         assert_eq!(within(client.next_event()).await, Some(event));
     }
     assert_eq!(client.try_event().await, None);

@@ -242,6 +242,16 @@ mod tests {
     }
 
     #[test]
+    fn what_the_system_said_is_passed_on() {
+        let dir = tempfile::tempdir().expect("temporary directory");
+        let file = dir.path().join("file");
+        fs::write(&file, "").expect("write file");
+        let error = DataDirectory::open(&file.join("tree")).expect_err("a file has nothing below it");
+        let (text, path) = (error.to_string(), file.display().to_string());
+        assert!(text.contains(&path) && text.contains("Not a directory"), "{text}");
+    }
+
+    #[test]
     fn data_of_a_newer_version_is_left_alone() {
         let dir = tempfile::tempdir().expect("temporary directory");
         let text = "menagerie tree-store format=2 checkpoint=1 and=more\n";
