@@ -246,7 +246,8 @@ mod tests {
         let dir = tempfile::tempdir().expect("temporary directory");
         let file = dir.path().join("file");
         fs::write(&file, "").expect("write file");
-        let error = DataDirectory::open(&file.join("tree")).expect_err("a file has nothing below it");
+        let error =
+            DataDirectory::open(&file.join("tree"), CACHE_BYTES).expect_err("a file has nothing below it");
         let (text, path) = (error.to_string(), file.display().to_string());
         assert!(text.contains(&path) && text.contains("Not a directory"), "{text}");
     }
