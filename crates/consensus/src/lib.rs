@@ -32,6 +32,7 @@ mod service;
 mod start;
 mod state_machine;
 mod storage;
+mod succession;
 mod tail;
 mod types;
 mod wire;

@@ -4,8 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures::StreamExt;
 use menagerie_host::Host;
-use menagerie_proto::consensus::{Consensus, ConsensusStatus, Member, PROPOSAL_QUEUE, Proposals, Tail};
+use menagerie_proto::consensus::{
+    Consensus, ConsensusStatus, Leaders, Member, PROPOSAL_QUEUE, Proposals, Tail,
+};
 use menagerie_proto::{ServiceError, ServiceResult};
 use menagerie_types::{LogIndex, NodeId};
 use openraft::RaftMetrics;
@@ -138,7 +141,7 @@ impl Consensus for LocalConsensus {
         let (end, ended) = oneshot::channel();
         let opening = Opening { term, chunks, ended: end };
         self.inner.openings.send(opening).await.map_err(|_| gone())?;
-        Ok(Proposals { chunks: sender, ended })
+        Ok(Proposals { term, chunks: sender, ended })
     }
 
     /// Reads from wherever the stream is polled, from disk what is no longer cached. Entries of Raft's own repeat
@@ -172,6 +175,10 @@ impl Consensus for LocalConsensus {
 
     async fn change_membership(&self, expected: LogIndex, members: Vec<Member>) -> ServiceResult<LogIndex> {
         self.change(expected, &members).await
+    }
+
+    async fn leaders(&self) -> ServiceResult<Leaders> {
+        Ok(Leadership::new(&self.inner.raft).leaders().boxed())
     }
 
     async fn status(&self) -> ServiceResult<ConsensusStatus> {

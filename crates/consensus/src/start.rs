@@ -18,6 +18,7 @@ use crate::proposer::{OPENINGS, Proposer};
 use crate::service::{Calls, RaftEndpoint};
 use crate::state_machine::StateMachine;
 use crate::storage::{LogStorage, MeteredFs, Store, StoreOptions};
+use crate::succession;
 use crate::types::Raft;
 use crate::{ConsensusError, ConsensusOptions, RaftService};
 
@@ -63,6 +64,7 @@ fn assemble(
     while_running(&ended, barrier::run(raft.clone(), callers));
     while_running(&ended, bootstrap::run(raft.clone(), options.clone()));
     let calls = Arc::new(Calls::default());
+    while_running(&ended, succession::run(raft.clone(), options.id.0));
     let service = RaftEndpoint::service(raft.clone(), Arc::clone(&calls));
     let inner = Inner {
         id: options.id,

@@ -3,6 +3,7 @@
 mod support;
 
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 use menagerie_proto::ServiceError;
 use menagerie_proto::channel;
@@ -43,6 +44,25 @@ async fn three_members_deliver_the_same_gapless_log_in_the_order_of_each_stream(
     let followers = ensemble.alive().filter(|member| member.consensus.id() != NodeId(leader));
     for follower in followers {
         assert!(follower.consensus.raft_calls().append > 0, "entries come by stream");
+    }
+}
+
+/// Within hours there would be no election.
+const NO_TIMEOUT: (Duration, Duration) = (Duration::from_secs(3600), Duration::from_secs(7200));
+
+#[tokio::test]
+async fn when_the_leaders_process_ends_nobody_waits_for_the_election_timeout() {
+    let mut ensemble = Ensemble::start_tuned(3, |options| options.election_timeout = NO_TIMEOUT);
+    for _ in 0..3 {
+        let (leader, proposals) = ensemble.propose().await;
+        send(&proposals, format!("by {leader}")).await;
+        read_to(&ensemble.member(leader).consensus, 1, &format!("by {leader}")).await;
+        ensemble.stop(leader);
+        let (next, _proposals) = ensemble.propose().await;
+        assert_ne!(next, leader);
+        ensemble.restart(leader).await;
+        // Then it has heard of the new leader.
+        read_to(&ensemble.member(leader).consensus, 1, &format!("by {leader}")).await;
     }
 }
 

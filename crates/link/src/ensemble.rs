@@ -1,10 +1,12 @@
 //! The members of the log, and who of them leads.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use menagerie_proto::consensus::{Consensus, Member, Proposals, Tail};
+use futures::StreamExt;
+use futures::future::{join_all, select_all};
+use menagerie_proto::consensus::{Consensus, Leader, Member, Proposals, Tail};
 use menagerie_proto::{ServiceError, ServiceResult};
 use menagerie_types::{LogIndex, NodeId};
 use parking_lot::RwLock;
@@ -13,6 +15,12 @@ use tracing::debug;
 use crate::Backoff;
 
 const STATUS_DEADLINE: Duration = Duration::from_millis(300);
+/// A barrier takes a round trip; when it takes this long, somebody else may lead.
+const BARRIER_PATIENCE: Duration = Duration::from_millis(100);
+const RETRY_MIN: Duration = Duration::from_millis(5);
+const RETRY_MAX: Duration = Duration::from_millis(50);
+/// Between attempts to ask a member for leaders that it does not tell.
+const LEADERS_RETRY: (Duration, Duration) = (Duration::from_millis(20), Duration::from_millis(500));
 
 /// A member of the log, local or remote.
 pub type LogMember = (NodeId, Arc<dyn Consensus>);
@@ -27,6 +35,8 @@ struct Inner {
     members: RwLock<Arc<[LogMember]>>,
     /// Whom to ask first; a hint that any caller may change.
     leader: AtomicUsize,
+    /// The latest term in which a leader was heard of.
+    term: AtomicU64,
     /// The first member is in this process.
     local_first: bool,
 }
@@ -45,7 +55,8 @@ impl Ensemble {
     fn with(members: Vec<LogMember>, local_first: bool) -> Self {
         assert!(!members.is_empty(), "an ensemble has at least one member");
         let members = RwLock::new(members.into());
-        Self { inner: Arc::new(Inner { members, leader: AtomicUsize::new(0), local_first }) }
+        let (leader, term) = (AtomicUsize::new(0), AtomicU64::new(0));
+        Self { inner: Arc::new(Inner { members, leader, term, local_first }) }
     }
 
     /// Every member.
@@ -66,7 +77,29 @@ impl Ensemble {
     pub async fn propose(&self) -> ServiceResult<Proposals> {
         let (at, member) = self.believed();
         let result = member.propose().await;
+        if let Ok(proposals) = &result {
+            self.inner.term.fetch_max(proposals.term, Ordering::Relaxed);
+        }
         self.learn(at, result)
+    }
+
+    /// The latest term in which a leader was heard of; 0 for none.
+    pub fn term(&self) -> u64 {
+        self.inner.term.load(Ordering::Relaxed)
+    }
+
+    /// Resolves when some member names the leader of a later term than `term`; that one is asked first then.
+    ///
+    /// A leader that hangs, or that nobody reaches, does not say that it is none any more; the others do.
+    pub async fn successor(&self, term: u64) -> Leader {
+        let members = self.members();
+        let named = members.iter().map(|(_, member)| Box::pin(later_leader(Arc::clone(member), term)));
+        let (leader, ..) = select_all(named).await;
+        self.inner.term.fetch_max(leader.term, Ordering::Relaxed);
+        if let Some(at) = self.members().iter().position(|(id, _)| *id == leader.id) {
+            self.inner.leader.store(at, Ordering::Relaxed);
+        }
+        leader
     }
 
     /// Replaces the ensemble, see [`Consensus::change_membership`]. Looks for the leader until `deadline`; an outcome
@@ -77,7 +110,7 @@ impl Ensemble {
         members: &[Member],
         deadline: Duration,
     ) -> ServiceResult<LogIndex> {
-        let mut backoff = Backoff::new(Duration::from_millis(5), Duration::from_millis(50));
+        let mut backoff = Backoff::new(RETRY_MIN, RETRY_MAX);
         let search = async {
             loop {
                 let (at, member) = self.believed();
@@ -94,11 +127,21 @@ impl Ensemble {
 
     /// An index at or above every write acknowledged before the call. Looks for the leader until `deadline`.
     pub async fn barrier(&self, deadline: Duration) -> ServiceResult<LogIndex> {
-        let mut backoff = Backoff::new(Duration::from_millis(5), Duration::from_millis(50));
+        let mut backoff = Backoff::new(RETRY_MIN, RETRY_MAX);
         let search = async {
             loop {
                 let (at, member) = self.believed();
-                let result = member.barrier().await;
+                let superseded = async {
+                    tokio::time::sleep(BARRIER_PATIENCE).await;
+                    self.successor(self.term()).await
+                };
+                let result = tokio::select! {
+                    result = member.barrier() => result,
+                    leader = superseded => {
+                        debug!(%leader.id, leader.term, "another member leads");
+                        continue;
+                    }
+                };
                 match self.learn(at, result) {
                     Ok(index) => return index,
                     Err(error) => debug!(%error, "no barrier yet"),
@@ -121,11 +164,29 @@ impl Ensemble {
             async move { tokio::time::timeout(STATUS_DEADLINE, member.status()).await }
         };
         let members = self.members();
-        let answers = futures::future::join_all(members.iter().map(ask)).await;
+        let answers = join_all(members.iter().map(ask)).await;
         let latest =
             answers.into_iter().flatten().flatten().filter(|s| s.leader.is_some()).max_by_key(|s| s.term);
-        let leader = latest.and_then(|status| status.leader);
-        leader.and_then(|leader| members.iter().position(|(id, _)| *id == leader)).unwrap_or(0)
+        let Some(latest) = latest else { return 0 };
+        self.inner.term.fetch_max(latest.term, Ordering::Relaxed);
+        members.iter().position(|(id, _)| Some(*id) == latest.leader).unwrap_or(0)
+    }
+
+    /// Resolves when another member than the `at`-th is the one to tail, with its place.
+    pub async fn nearer(&self, at: usize) -> usize {
+        if self.inner.local_first {
+            return std::future::pending().await;
+        }
+        let mut term = self.term();
+        loop {
+            let leader = self.successor(term).await;
+            term = leader.term;
+            let members = self.members();
+            let place = members.iter().position(|(id, _)| *id == leader.id);
+            if let Some(place) = place.filter(|place| *place != at % members.len()) {
+                return place;
+            }
+        }
     }
 
     /// Tails the log from `from` on, from the `at`-th member.
@@ -155,3 +216,22 @@ impl Ensemble {
         result
     }
 }
+
+/// Listens to one member until it names the leader of a later term.
+async fn later_leader(member: Arc<dyn Consensus>, term: u64) -> Leader {
+    let mut backoff = Backoff::new(LEADERS_RETRY.0, LEADERS_RETRY.1);
+    loop {
+        if let Ok(mut leaders) = member.leaders().await {
+            while let Some(Ok(leader)) = leaders.next().await {
+                if leader.term > term {
+                    return leader;
+                }
+                backoff.reset();
+            }
+        }
+        backoff.pause().await;
+    }
+}
+
+#[cfg(test)]
+mod tests;

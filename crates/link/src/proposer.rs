@@ -9,6 +9,7 @@ use menagerie_types::IncarnationId;
 use menagerie_types::command::{Command, Policy};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
+use tokio::task::JoinSet;
 use tracing::{debug, info};
 
 use crate::{Backoff, Ensemble, Outbox};
@@ -93,6 +94,8 @@ impl Proposer {
         let mut backoff = Backoff::new(RETRY_MIN, RETRY_MAX);
         let mut reported = false;
         loop {
+            // Before the attempt: what it learns must not be waited for.
+            let term = ensemble.term();
             match ensemble.propose().await {
                 Ok(proposals) => {
                     backoff.reset();
@@ -101,7 +104,7 @@ impl Proposer {
                         reported = false;
                     }
                     self.shared.outbox.lock().resend();
-                    let end = self.send(proposals).await;
+                    let end = self.send(proposals, &ensemble).await;
                     debug!(incarnation = %self.shared.incarnation, %end, "proposal stream ended");
                 }
                 Err(error) => {
@@ -109,13 +112,29 @@ impl Proposer {
                         info!(incarnation = %self.shared.incarnation, %error, "looking for the leader");
                         reported = true;
                     }
-                    backoff.pause().await;
+                    tokio::select! {
+                        _ = ensemble.successor(term) => {}
+                        () = backoff.pause() => {}
+                    }
                 }
             }
         }
     }
 
-    async fn send(&self, mut proposals: Proposals) -> ServiceError {
+    /// Sends until the stream is of no more use.
+    async fn send(&self, proposals: Proposals, ensemble: &Ensemble) -> ServiceError {
+        // A task, so that not every chunk polls what waits for a leader; it ends with the set.
+        let (ensemble, term) = (ensemble.clone(), proposals.term);
+        let mut successor = JoinSet::new();
+        successor.spawn(async move { ensemble.successor(term).await.id });
+        tokio::select! {
+            biased;
+            end = self.send_on(proposals) => end,
+            Some(leader) = successor.join_next() => ServiceError::NotLeader { leader: leader.ok() },
+        }
+    }
+
+    async fn send_on(&self, mut proposals: Proposals) -> ServiceError {
         let gone = || ServiceError::Unavailable("the leader let go".into());
         loop {
             loop {

@@ -69,31 +69,32 @@ pub async fn play(cluster: &mut Cluster, scenario: Scenario) -> anyhow::Result<V
     load.go_on(ANSWERS, &[], LIMIT).await;
     sleep(AFTER).await;
     let round = judge(&load, began, &[], None);
+    problems.extend(round.problems.iter().cloned());
     problems.extend(load.finish().await?);
     Ok(vec![Round { problems, ..round }])
 }
 
+/// Every step with sessions of its own, spread over all servers: otherwise the last server restarted had all of them.
 async fn rolling_restart(cluster: &mut Cluster) -> anyhow::Result<Vec<Round>> {
-    let load = Load::start(&hosts(cluster)).await?;
     let mut rounds = Vec::new();
     for at in 0..cluster.components().len() {
+        let step = step_name(cluster, at).await?;
+        let load = Load::start(&hosts(cluster)).await?;
         load.go_on(ANSWERS, &[], LIMIT).await;
         sleep(BEFORE).await;
-        let step = step_name(cluster, at).await?;
         let moving = load.at(cluster.components()[at].client.as_deref());
         let began = Instant::now();
         cluster.stop(at).await?;
         cluster.start_again(at).await?;
-        let mut round = judge(&load, began, &moving, Some(step));
+        let mut problems = Vec::new();
         if !load.go_on(ANSWERS, &[], LIMIT).await {
-            round.problems.push(format!("clients did not go on within {LIMIT:?}"));
+            problems.push(format!("clients did not go on within {LIMIT:?}"));
         }
         sleep(AFTER).await;
-        rounds.push(Round { problems: round.problems, ..judge(&load, began, &moving, round.step) });
-    }
-    let problems = load.finish().await?;
-    if let Some(last) = rounds.last_mut() {
-        last.problems.extend(problems);
+        let round = judge(&load, began, &moving, Some(step));
+        problems.extend(round.problems.iter().cloned());
+        problems.extend(load.finish().await?);
+        rounds.push(Round { problems, ..round });
     }
     Ok(rounds)
 }

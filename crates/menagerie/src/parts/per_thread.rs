@@ -9,7 +9,9 @@ use std::thread::ThreadId;
 use async_trait::async_trait;
 use menagerie_proto::ServiceResult;
 use menagerie_proto::channel;
-use menagerie_proto::consensus::{Consensus, ConsensusClient, ConsensusStatus, Member, Proposals, Tail};
+use menagerie_proto::consensus::{
+    Consensus, ConsensusClient, ConsensusStatus, Leaders, Member, Proposals, Tail,
+};
 use menagerie_proto::tree_store::{
     CheckpointStream, LinkHello, StoreLink, TreeStore, TreeStoreClient, TreeStoreStatus,
 };
@@ -69,6 +71,10 @@ impl Consensus for PerThread<ConsensusClient> {
 
     async fn change_membership(&self, expected: LogIndex, members: Vec<Member>) -> ServiceResult<LogIndex> {
         self.here()?.change_membership(expected, members).await
+    }
+
+    async fn leaders(&self) -> ServiceResult<Leaders> {
+        self.here()?.leaders().await
     }
 
     async fn status(&self) -> ServiceResult<ConsensusStatus> {

@@ -9,7 +9,9 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::Streaming;
 use tonic::transport::Channel;
 
-use super::{Consensus, ConsensusStatus, LogEntry, Member, PROPOSAL_QUEUE, Proposals, Tail, TailBatch};
+use super::{
+    Consensus, ConsensusStatus, Leader, Leaders, LogEntry, Member, PROPOSAL_QUEUE, Proposals, Tail, TailBatch,
+};
 use crate::channel::MAX_MESSAGE_BYTES;
 use crate::pb::consensus as pb;
 use crate::pb::consensus::consensus_client::ConsensusClient as Stub;
@@ -41,14 +43,14 @@ impl Consensus for ConsensusClient {
         let (messages, outgoing) = mpsc::channel(4);
         let mut responses = self.stub.clone().propose(ReceiverStream::new(outgoing)).await?.into_inner();
         // The first response says that the member leads.
-        if responses.message().await?.is_none() {
+        let Some(first) = responses.message().await? else {
             return Err(ServiceError::Unavailable("proposals ended before they began".into()));
-        }
+        };
         let (end, ended) = oneshot::channel();
         tokio::spawn(async move {
             let _ = end.send(forward(&mut queued, messages, &mut responses).await);
         });
-        Ok(Proposals { chunks, ended })
+        Ok(Proposals { term: first.term, chunks, ended })
     }
 
     async fn tail(&self, from: LogIndex) -> ServiceResult<Tail> {
@@ -69,6 +71,13 @@ impl Consensus for ConsensusClient {
         let members = members.into_iter().map(Into::into).collect();
         let request = pb::ChangeMembershipRequest { expected_index: expected.0, members };
         Ok(LogIndex(self.stub.clone().change_membership(request).await?.into_inner().index))
+    }
+
+    async fn leaders(&self) -> ServiceResult<Leaders> {
+        let responses = self.stub.clone().leaders(pb::LeadersRequest {}).await?.into_inner();
+        let leader =
+            |response: pb::LeadersResponse| Leader { term: response.term, id: NodeId(response.leader) };
+        Ok(responses.map(move |response| Ok(leader(response?))).boxed())
     }
 
     async fn status(&self) -> ServiceResult<ConsensusStatus> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use menagerie_types::LogIndex;
 
-use super::{Consensus, ConsensusStatus, Member, Proposals, Tail};
+use super::{Consensus, ConsensusStatus, Leaders, Member, Proposals, Tail};
 use crate::ServiceResult;
 use crate::stack::Stack;
 
@@ -75,6 +75,15 @@ impl Consensus for LayeredConsensus {
             async move { inner.change_membership(expected, members).await }
         };
         self.changes.once("change_membership", run).await
+    }
+
+    async fn leaders(&self) -> ServiceResult<Leaders> {
+        let inner = Arc::clone(&self.inner);
+        let run = move || {
+            let inner = Arc::clone(&inner);
+            async move { inner.leaders().await }
+        };
+        self.stack.once("leaders", run).await
     }
 
     async fn status(&self) -> ServiceResult<ConsensusStatus> {

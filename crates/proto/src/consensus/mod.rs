@@ -22,6 +22,9 @@ pub const PROPOSAL_QUEUE: usize = 1024;
 /// An open stream of proposals to the leader. Chunks enter the log in the order sent, or not at all.
 #[derive(Debug)]
 pub struct Proposals {
+    /// The term in which the member leads. Once another member leads in a later one the stream is of no more use, also
+    /// where its member hangs and so does not end it.
+    pub term: u64,
     /// Takes chunks ([`menagerie_types::command`]).
     pub chunks: mpsc::Sender<Bytes>,
     /// Says why the stream ended. What was sent and is not known to be applied must then be sent again.
@@ -52,6 +55,18 @@ pub struct TailBatch {
 
 /// Committed entries in order, without end or gap.
 pub type Tail = BoxStream<'static, ServiceResult<TailBatch>>;
+
+/// Who leads in a term.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Leader {
+    /// The term.
+    pub term: u64,
+    /// Its leader.
+    pub id: NodeId,
+}
+
+/// Leaders, in the order in which a member hears of them.
+pub type Leaders = BoxStream<'static, ServiceResult<Leader>>;
 
 /// A member of the log's ensemble.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -112,6 +127,9 @@ pub trait Consensus: Send + Sync + 'static {
     /// [`ServiceError::InProgress`] unless the ensemble stands at `expected`, or `expected` is 0. After any other error
     /// the change may have been made in part; asking for the same members again completes it.
     async fn change_membership(&self, expected: LogIndex, members: Vec<Member>) -> ServiceResult<LogIndex>;
+
+    /// Who leads as far as this member knows: now, if it knows, and again whenever that changes.
+    async fn leaders(&self) -> ServiceResult<Leaders>;
 
     /// What this member says of itself.
     async fn status(&self) -> ServiceResult<ConsensusStatus>;

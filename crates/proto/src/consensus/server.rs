@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 
-use super::{Consensus, Proposals, TailBatch};
+use super::{Consensus, Leader, Proposals, TailBatch};
 use crate::ServiceError;
 use crate::channel::MAX_MESSAGE_BYTES;
 use crate::pb::consensus as pb;
@@ -32,6 +32,7 @@ impl<C: Consensus> ConsensusServer<C> {
 #[tonic::async_trait]
 impl<C: Consensus> Service for ConsensusServer<C> {
     type ProposeStream = ReceiverStream<Result<pb::ProposeResponse, Status>>;
+    type LeadersStream = BoxStream<'static, Result<pb::LeadersResponse, Status>>;
     type TailStream = BoxStream<'static, Result<pb::TailResponse, Status>>;
 
     async fn propose(
@@ -39,9 +40,8 @@ impl<C: Consensus> Service for ConsensusServer<C> {
         request: Request<Streaming<pb::ProposeRequest>>,
     ) -> Result<Response<Self::ProposeStream>, Status> {
         let proposals = self.inner.propose().await?;
-        let term = self.inner.status().await?.term;
         let (responses, outgoing) = mpsc::channel(2);
-        let _ = responses.try_send(Ok(pb::ProposeResponse { term }));
+        let _ = responses.try_send(Ok(pb::ProposeResponse { term: proposals.term }));
         // The stream is read only after this handler has answered: a client waits for the answer first.
         tokio::spawn(async move {
             let end = relay(request.into_inner(), proposals).await;
@@ -65,6 +65,12 @@ impl<C: Consensus> Service for ConsensusServer<C> {
     ) -> Result<Response<pb::TruncateResponse>, Status> {
         let first = self.inner.truncate(LogIndex(request.into_inner().index)).await?;
         Ok(Response::new(pb::TruncateResponse { first_index: first.0 }))
+    }
+
+    async fn leaders(&self, _: Request<pb::LeadersRequest>) -> Result<Response<Self::LeadersStream>, Status> {
+        let leaders = self.inner.leaders().await?;
+        let response = |leader: Leader| pb::LeadersResponse { term: leader.term, leader: leader.id.0 };
+        Ok(Response::new(leaders.map(move |leader| Ok(response(leader?))).boxed()))
     }
 
     async fn status(&self, _: Request<pb::StatusRequest>) -> Result<Response<pb::StatusResponse>, Status> {

@@ -10,6 +10,7 @@ use menagerie_proto::ServiceError;
 use menagerie_proto::consensus::{Tail, TailBatch};
 use menagerie_proto::tree_store::LinkQueue;
 use menagerie_types::LogIndex;
+use tokio::task::JoinSet;
 use tracing::{debug, info, warn};
 
 use super::{Context, bootstrap};
@@ -20,8 +21,6 @@ const RETRY_MAX: Duration = Duration::from_secs(1);
 const TURN: Duration = Duration::from_millis(2);
 /// A tail that is silent for this long is held against what the other members say.
 const SILENCE: Duration = Duration::from_secs(3);
-/// How often it is asked which member is the one to tail.
-const NEAREST_INTERVAL: Duration = Duration::from_secs(2);
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Tails one member after the other, for as long as each of them delivers. Ends only when the replica has failed.
@@ -62,11 +61,14 @@ enum End {
 /// the one to tail.
 async fn drain(context: &Context, mut tail: Tail, at: usize, backoff: &mut Backoff) -> End {
     let mut applier = Applier::new(context);
-    let mut nearer = std::pin::pin!(nearer(context, at));
+    // A task, so that not every batch polls what waits for a leader; it ends with the set.
+    let ensemble = context.ensemble.clone();
+    let mut nearer = JoinSet::new();
+    nearer.spawn(async move { ensemble.nearer(at).await });
     loop {
         let next = tokio::select! {
             next = tokio::time::timeout(SILENCE, tail.next()) => next,
-            nearest = &mut nearer => return End::Moved(nearest),
+            Some(Ok(nearest)) = nearer.join_next() => return End::Moved(nearest),
         };
         match next {
             Ok(Some(Ok(batch))) => {
@@ -84,17 +86,6 @@ async fn drain(context: &Context, mut tail: Tail, at: usize, backoff: &mut Backo
                     ));
                 }
             }
-        }
-    }
-}
-
-/// Resolves when another member than the `at`-th should be tailed.
-async fn nearer(context: &Context, at: usize) -> usize {
-    loop {
-        tokio::time::sleep(NEAREST_INTERVAL).await;
-        let nearest = context.ensemble.nearest().await;
-        if nearest != at % context.ensemble.members().len() {
-            return nearest;
         }
     }
 }

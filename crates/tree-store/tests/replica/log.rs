@@ -6,7 +6,9 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures::{StreamExt, stream};
 use menagerie_link::Ensemble;
-use menagerie_proto::consensus::{self, Consensus, ConsensusStatus, LogEntry, Proposals, Tail, TailBatch};
+use menagerie_proto::consensus::{
+    self, Consensus, ConsensusStatus, Leaders, LogEntry, Proposals, Tail, TailBatch,
+};
 use menagerie_proto::{ServiceError, ServiceResult};
 use menagerie_types::{LogIndex, NodeId};
 use parking_lot::Mutex;
@@ -83,7 +85,7 @@ impl Consensus for Member {
             }
             drop(end);
         });
-        Ok(Proposals { chunks, ended })
+        Ok(Proposals { term: 1, chunks, ended })
     }
 
     async fn tail(&self, from: LogIndex) -> ServiceResult<Tail> {
@@ -116,6 +118,10 @@ impl Consensus for Member {
         _members: Vec<consensus::Member>,
     ) -> ServiceResult<LogIndex> {
         Err(ServiceError::Invalid("this log has no members".into()))
+    }
+
+    async fn leaders(&self) -> ServiceResult<Leaders> {
+        Ok(stream::pending().boxed())
     }
 
     async fn status(&self) -> ServiceResult<ConsensusStatus> {

@@ -67,6 +67,10 @@ impl Consensus for Unasked {
         unreachable!("no task runs")
     }
 
+    async fn leaders(&self) -> ServiceResult<menagerie_proto::consensus::Leaders> {
+        unreachable!("the state itself calls nobody")
+    }
+
     async fn status(&self) -> ServiceResult<ConsensusStatus> {
         unreachable!("the state itself calls nobody")
     }

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::BytesMut;
-use menagerie_proto::consensus::{Consensus, ConsensusStatus, Member, PROPOSAL_QUEUE, Proposals, Tail};
+use menagerie_proto::consensus::{
+    Consensus, ConsensusStatus, Leaders, Member, PROPOSAL_QUEUE, Proposals, Tail,
+};
 use menagerie_proto::tree_store::{
     CheckpointStream, LinkHello, LinkItem, LinkQueue, ReadOutcome, StoreLink, TreeStore, TreeStoreStatus,
 };
@@ -45,7 +47,7 @@ impl Consensus for Fake {
             }
             let _gone = end.send(ServiceError::NotLeader { leader: None });
         });
-        Ok(Proposals { chunks, ended })
+        Ok(Proposals { term: 1, chunks, ended })
     }
 
     async fn tail(&self, _from: LogIndex) -> ServiceResult<Tail> {
@@ -61,6 +63,10 @@ impl Consensus for Fake {
     }
 
     async fn change_membership(&self, _base: LogIndex, _members: Vec<Member>) -> ServiceResult<LogIndex> {
+        unsupported()
+    }
+
+    async fn leaders(&self) -> ServiceResult<Leaders> {
         unsupported()
     }
 
