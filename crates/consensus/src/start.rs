@@ -64,7 +64,7 @@ fn assemble(
     while_running(&ended, barrier::run(raft.clone(), callers));
     while_running(&ended, bootstrap::run(raft.clone(), options.clone()));
     let calls = Arc::new(Calls::default());
-    while_running(&ended, succession::run(raft.clone(), options.id.0));
+    while_running(&ended, succession::run(raft.clone(), options.id.0, Arc::clone(&options.host)));
     let service = RaftEndpoint::service(raft.clone(), Arc::clone(&calls));
     let inner = Inner {
         id: options.id,

@@ -9,9 +9,11 @@
 //! as ever: a leader that a majority hears is not deposed, whatever one follower believes.
 
 use std::io::ErrorKind;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt;
+use menagerie_host::Host;
 use menagerie_proto::channel;
 use menagerie_proto::consensus::{Consensus, ConsensusClient};
 use openraft::raft::TransferLeaderRequest;
@@ -99,13 +101,13 @@ impl Case {
 }
 
 /// Listens to whoever leads, for as long as it does.
-pub(crate) async fn run(raft: Raft, id: u64) {
+pub(crate) async fn run(raft: Raft, id: u64, host: Arc<dyn Host>) {
     let mut leadership = Leadership::new(&raft);
     loop {
         let vote = leadership.vote();
         if let Some((rank, address)) = followed(&leadership, id, &vote) {
             tokio::select! {
-                () = attend(&raft, rank, &address, &vote) => {}
+                () = attend((&raft, &*host), rank, &address, &vote) => {}
                 () = leadership.superseded(&vote) => {}
             }
         }
@@ -130,31 +132,31 @@ fn followed(leadership: &Leadership, id: u64, vote: &Vote) -> Option<(u32, Strin
 }
 
 /// Listens to the leader again and again, and settles the case each time the connection breaks.
-async fn attend(raft: &Raft, rank: u32, address: &str, vote: &Vote) {
+async fn attend((raft, host): (&Raft, &dyn Host), rank: u32, address: &str, vote: &Vote) {
     loop {
-        listen(address).await;
-        settle(raft, Case::new(rank), address, vote).await;
+        listen(host, address).await;
+        settle((raft, host), Case::new(rank), address, vote).await;
         tokio::time::sleep(LISTEN_PAUSE).await;
     }
 }
 
 /// Returns when there is no connection (any more).
-async fn listen(address: &str) {
-    let Ok(channel) = channel::lazy(address) else { return };
+async fn listen(host: &dyn Host, address: &str) {
+    let Ok(channel) = channel::lazy_from(host, address) else { return };
     // What it says is not of interest here, but that it would end.
     if let Ok(mut leaders) = ConsensusClient::new(channel).leaders().await {
         while let Some(Ok(_)) = leaders.next().await {}
     }
 }
 
-async fn settle(raft: &Raft, mut case: Case, address: &str, vote: &Vote) {
+async fn settle((raft, host): (&Raft, &dyn Host), mut case: Case, address: &str, vote: &Vote) {
     let mut answer = None;
     loop {
         let step = case.next(answer.take());
         debug!(?step, %vote, address, "the connection to the leader broke");
         let done = match step {
             Step::Probe => {
-                answer = Some(probe(address).await);
+                answer = Some(probe(host, address).await);
                 true
             }
             Step::Pause(pause) => {
@@ -182,9 +184,15 @@ async fn give_up_lease(raft: &Raft, vote: &Vote) -> bool {
     raft.handle_transfer_leader(request).await.is_ok()
 }
 
-async fn probe(address: &str) -> Answer {
-    match tokio::time::timeout(PROBE_TIMEOUT, TcpStream::connect(address)).await {
-        Ok(Ok(_)) => Answer::Connected,
+async fn probe(host: &dyn Host, address: &str) -> Answer {
+    let connect = async {
+        match host.connector() {
+            Some(connector) => connector.connect(address.to_owned()).await.map(drop),
+            None => TcpStream::connect(address).await.map(drop),
+        }
+    };
+    match tokio::time::timeout(PROBE_TIMEOUT, connect).await {
+        Ok(Ok(())) => Answer::Connected,
         Ok(Err(error)) => match error.kind() {
             ErrorKind::ConnectionRefused => Answer::Refused,
             // It was in the backlog of a port that was just closing.
@@ -246,8 +254,9 @@ mod tests {
     async fn a_port_that_nobody_listens_on_refuses() {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("bound").to_string();
-        assert_eq!(probe(&address).await, Answer::Connected);
+        let host = menagerie_host::system();
+        assert_eq!(probe(&*host, &address).await, Answer::Connected);
         drop(listener);
-        assert_eq!(probe(&address).await, Answer::Refused);
+        assert_eq!(probe(&*host, &address).await, Answer::Refused);
     }
 }
