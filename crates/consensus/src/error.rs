@@ -25,7 +25,7 @@ pub enum ConsensusError {
 impl From<LogError> for ConsensusError {
     fn from(error: LogError) -> Self {
         match error {
-            LogError::Corrupt { .. } | LogError::NewerFormat { .. } => Self::Corrupt(error.to_string()),
+            LogError::Corrupt { .. } => Self::Corrupt(error.to_string()),
             LogError::Options(what) => Self::Options(what.into()),
             _ => Self::Storage(error.to_string()),
         }

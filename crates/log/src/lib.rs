@@ -28,6 +28,7 @@ mod scan;
 mod segment;
 mod spares;
 mod state;
+mod survey;
 mod thread;
 mod writer;
 
@@ -39,3 +40,4 @@ pub use reader::LogReader;
 pub use record::{
     Durable, LogOptions, MAX_META_BYTES, MAX_PAYLOAD_BYTES, MetaKind, Record, Recovered, unobserved,
 };
+pub use survey::{Found, Survey, survey};

@@ -11,8 +11,10 @@ pub const FORMAT_VERSION: u32 = 1;
 
 const LOCK_FILE: &str = "menagerie.lock";
 const VERSION_FILE: &str = "VERSION";
-const LOG_DIR: &str = "log";
-const TREE_DIR: &str = "tree";
+/// The log's directory.
+pub const LOG_DIR: &str = "log";
+/// The directory of the tree's checkpoint.
+pub const TREE_DIR: &str = "tree";
 /// Longer contents are not ours.
 const SMALL_FILE_BYTES: u64 = 64;
 
@@ -45,6 +47,44 @@ impl DataDir {
             return Self::open(path);
         }
         Err(Error::data_dir(path, "is missing; make it, or set datadir.autocreate=true"))
+    }
+
+    /// Takes possession of a directory to look at it or mend it, whatever its file VERSION says, unless that is a newer
+    /// version. Also says what is wrong with that file.
+    pub fn seize(path: &Path) -> Result<(Self, Option<String>)> {
+        if !path.is_dir() {
+            return Err(Error::data_dir(path, "is no directory"));
+        }
+        let look = || match check_version(path) {
+            Ok(_) => Ok(None),
+            Err(error) if is_newer(path) => Err(error),
+            Err(error) => Ok(Some(error.to_string())),
+        };
+        look()?;
+        let lock = lock(path)?;
+        let problem = look()?;
+        Ok((Self { path: path.to_owned(), _lock: lock }, problem))
+    }
+
+    /// Sets one of its files or directories aside: gives it another name, durably, and says which.
+    pub fn set_aside(&self, name: &str) -> Result<PathBuf> {
+        let aside = |n: u32| self.path.join(format!("{name}.bad-{n}"));
+        let free = (1..u32::MAX).map(aside).find(|path| path.symlink_metadata().is_err());
+        let fail = |problem: String| Error::data_dir(&self.path, problem);
+        let free = free.ok_or_else(|| fail(format!("{name} cannot be set aside: no name is free")))?;
+        fs::rename(self.path.join(name), &free)
+            .and_then(|()| File::open(&self.path)?.sync_all())
+            .map_err(|error| fail(format!("{name} cannot be set aside: {error}")))?;
+        Ok(free)
+    }
+
+    /// Writes the file VERSION anew; what was there is set aside.
+    pub fn mend_version(&self) -> Result<()> {
+        if self.path.join(VERSION_FILE).exists() {
+            self.set_aside(VERSION_FILE)?;
+        }
+        write_version(&self.path)
+            .map_err(|error| Error::data_dir(&self.path, format!("cannot be written: {error}")))
     }
 
     /// Where the log is.
@@ -81,9 +121,18 @@ fn check_version(path: &Path) -> Result<Found> {
         }
         _ => Err(Error::data_dir(
             path,
-            format!("{VERSION_FILE} should hold {FORMAT_VERSION}, not `{}`", text.trim()),
+            format!(
+                "file {VERSION_FILE} is corrupt at offset 0: it should hold {FORMAT_VERSION}, not `{}`; `menagerie admin rebuild --data-dir {}` writes it anew",
+                text.trim().escape_debug(),
+                path.display()
+            ),
         )),
     }
+}
+
+fn is_newer(path: &Path) -> bool {
+    let text = read_small(&path.join(VERSION_FILE)).unwrap_or_default();
+    text.trim().parse::<u32>().is_ok_and(|version| version > FORMAT_VERSION)
 }
 
 /// Data without its format might be anything.
@@ -92,7 +141,8 @@ fn check_no_data(path: &Path) -> Result<Found> {
         None => Ok(Found::Nothing),
         Some(dir) => {
             let problem = format!(
-                "holds {dir}/ but no file {VERSION_FILE}; if the data is Menagerie's, write {FORMAT_VERSION} into it, else use another directory"
+                "holds {dir}/ but no file {VERSION_FILE}; if the data is Menagerie's, `menagerie admin rebuild --data-dir {}` writes it, else use another directory",
+                path.display()
             );
             Err(Error::data_dir(path, problem))
         }
@@ -136,9 +186,9 @@ fn write_version(path: &Path) -> std::io::Result<()> {
 }
 
 fn read_small(path: &Path) -> std::io::Result<String> {
-    let mut text = String::new();
-    File::open(path)?.take(SMALL_FILE_BYTES).read_to_string(&mut text)?;
-    Ok(text)
+    let mut bytes = Vec::new();
+    File::open(path)?.take(SMALL_FILE_BYTES).read_to_end(&mut bytes)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 #[cfg(test)]
@@ -199,7 +249,7 @@ mod tests {
             DataDir::open(root.path())
                 .expect_err("no number")
                 .to_string()
-                .contains("should hold 1, not `one`")
+                .contains("it should hold 1, not `one`")
         );
         fs::remove_file(root.path().join("VERSION")).expect("removed");
         fs::create_dir(root.path().join("log")).expect("made");

@@ -21,9 +21,7 @@ use std::process::ExitCode;
 
 use cli::{Cli, Refusal};
 use error::{Error, Result};
-
-/// Its panics are sled's: they are caught, and the checkpoint is set aside.
-const CHECKPOINT_THREAD: &str = "checkpoint";
+use process::CHECKPOINT_THREAD;
 
 fn main() -> ExitCode {
     abort_on_panic();

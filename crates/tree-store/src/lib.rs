@@ -15,7 +15,7 @@ mod run;
 mod store;
 
 pub use checkpoint::{CheckpointDirectory, CheckpointStorage, CheckpointStore, RecordVisitor};
-pub use checkpoint::{CheckpointReader, StreamItem};
+pub use checkpoint::{CheckpointReader, StreamItem, TreeSurvey, survey};
 pub use error::TreeStoreError;
 pub use options::TreeStoreOptions;
 pub use store::{LocalTreeStore, open};

@@ -40,6 +40,9 @@ pub struct TreeStoreOptions {
     pub truncate_margin: u64,
     /// The log is truncated in steps of at least this many entries.
     pub truncate_step: u64,
+    /// The log is kept for replicas whose checkpoints are old until it has this many bytes. Beyond, it is truncated behind the
+    /// newest durable checkpoint, whoever has it; the others fetch a checkpoint from there when they come back.
+    pub log_bytes_max: u64,
     /// What checkpoints are kept in.
     pub checkpoints: Arc<dyn CheckpointStorage>,
     /// Where the checkpoint thread runs.
@@ -63,6 +66,7 @@ impl TreeStoreOptions {
             digest_interval: Duration::from_secs(10),
             truncate_margin: 1000,
             truncate_step: 1000,
+            log_bytes_max: 4 * 1024 * 1024 * 1024,
             checkpoints: Arc::new(SledStorage),
             host: menagerie_host::system(),
         }

@@ -43,6 +43,8 @@ pub(crate) struct Replica {
     pub(crate) checkpointed: Notify,
     /// Bytes of log applied since the last checkpoint began.
     log_bytes: AtomicU64,
+    /// Bytes of log applied since the start.
+    log_bytes_total: AtomicU64,
     stop: watch::Sender<bool>,
 }
 
@@ -65,6 +67,7 @@ impl Replica {
             new_tree: AtomicBool::new(false),
             checkpointed: Notify::new(),
             log_bytes: AtomicU64::new(0),
+            log_bytes_total: AtomicU64::new(0),
             stop: watch::Sender::new(false),
         }
     }
@@ -236,9 +239,15 @@ impl Replica {
 
     /// Counts applied bytes of log; true once when it is time for a checkpoint.
     pub(crate) fn count_log_bytes(&self, bytes: u64) -> bool {
+        self.log_bytes_total.fetch_add(bytes, Ordering::Relaxed);
         let before = self.log_bytes.fetch_add(bytes, Ordering::Relaxed);
         let max = self.options.checkpoint_bytes;
         before < max && before + bytes >= max
+    }
+
+    /// Bytes of log applied since the start.
+    pub(crate) fn log_bytes_total(&self) -> u64 {
+        self.log_bytes_total.load(Ordering::Relaxed)
     }
 
     /// True once after a restore.

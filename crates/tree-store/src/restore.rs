@@ -77,8 +77,12 @@ pub(crate) async fn abort(replica: Arc<Replica>) -> ServiceResult<bool> {
     let Some(restoring) = replica.state.read().restoring() else { return Ok(false) };
     let driver = Driver { replica, peers: Arc::from([]), id: restoring.id };
     driver.propose(OpCode::RestoreAbort, &FinishRestore { id: restoring.id }.encode()).await?;
-    info!(id = restoring.id, "the unfinished restore is given up");
-    Ok(driver.restoring().is_none())
+    // Its end may have been on its way.
+    let finished = driver.replica.state.read().restored().is_some_and(|restored| restored.id == restoring.id);
+    if !finished {
+        info!(id = restoring.id, "the unfinished restore is given up");
+    }
+    Ok(!finished && driver.restoring().is_none())
 }
 
 /// Refuses with what there is; returns the restore to be replaced, or 0. What counts is what the log says later: this

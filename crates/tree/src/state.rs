@@ -186,6 +186,11 @@ impl State {
         checkpoints.get(checkpoints.len() / 2).copied().unwrap_or_default()
     }
 
+    /// The index that at least one registered replica's durable checkpoint covers; 0 for none.
+    pub fn newest_checkpoint(&self) -> LogIndex {
+        self.replicas.values().copied().max().unwrap_or_default()
+    }
+
     pub(crate) fn set_replica(&mut self, replica: NodeId, checkpoint: LogIndex) {
         self.replicas.insert(replica, checkpoint);
         self.rows.mark(RowKey::Replica(replica));

@@ -4,6 +4,7 @@ mod encoding;
 mod log_reader;
 mod log_storage;
 mod metered;
+pub(crate) mod repair;
 mod store;
 
 pub(crate) use encoding::Decoded;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use menagerie_consensus::{ConsensusOptions, LocalConsensus, RaftService};
+use menagerie_consensus::{ConsensusError, ConsensusOptions, LocalConsensus, RaftService};
 use menagerie_proto::consensus::{Consensus, ConsensusServer, ConsensusStatus, Member};
 use menagerie_types::NodeId;
 use serde_json::{Value, json};
@@ -32,13 +32,13 @@ pub async fn start(
 ) -> Result<ConsensusPart> {
     let options = ConsensusOptions::new(id, dir, members);
     let started = thread.run(menagerie_consensus::start(options)).await?;
-    let (local, raft) = started.map_err(|error| Error::component(NAME, error))?;
+    let (local, raft) = started.map_err(|error| Error::component(NAME, advice(&error)))?;
     let looked_at = local.clone();
     process.board.add(NAME, move || look(looked_at.clone()));
     let (watched, fatal) = (local.clone(), process.fatal());
     tokio::spawn(async move {
         let why = watched.ended().await;
-        let advice = "; look at the disk and start this process again; if the log is damaged, rebuild this member from its peers with an empty directory";
+        let advice = "; look at the disk and start this process again; `menagerie admin check` tells whether the log is damaged";
         // Nobody listens any more when the process is stopping anyway.
         let _ = fatal.send(Error::component(NAME, format!("{why}{advice}"))).await;
     });
@@ -65,6 +65,17 @@ impl ConsensusPart {
                 warn!(%error, "stopping without handing over; the others elect a leader");
             }
         });
+    }
+}
+
+/// The error, and what to do about it.
+fn advice(error: &ConsensusError) -> String {
+    match error {
+        ConsensusError::Corrupt(what) => format!(
+            "{what}; nothing was changed. `menagerie admin check --data-dir DIR` looks at all of it, and `menagerie admin \
+             rebuild --data-dir DIR` has this member rebuilt from the others"
+        ),
+        other => other.to_string(),
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! LOCK              held by the process that uses the directory
-//! MANIFEST          one line: `menagerie tree-store format=1 checkpoint=3 index=4711`
+//! MANIFEST          one line: `menagerie tree-store format=1 checkpoint=3 index=4711 crc=0a1b2c3d`, the crc32c (hex) of
+//!                   what stands before ` crc=`
 //! checkpoint-3/     the checkpoint, the sled tree that the manifest names
 //! LOADING           how many times in a row that checkpoint was opened without coming to an end
 //! checkpoint.bad-1/ set aside because it could not be used; for a human to look at and delete
@@ -25,6 +26,8 @@ use crate::{TreeStoreError, TreeStoreOptions};
 
 /// A checkpoint that brought the process down this often while it was opened is not opened again.
 const LOADING_MAX: u32 = 5;
+/// Checkpoints that were set aside and are kept.
+const ASIDE_MAX: usize = 3;
 const MANIFEST: &str = "MANIFEST";
 const LOADING: &str = "LOADING";
 
@@ -68,15 +71,50 @@ impl DataDirectory {
         match read_manifest(path)? {
             Found::Manifest(manifest) => this.manifest = manifest,
             Found::Nothing => this.write_manifest(Manifest { checkpoint: 1, index: LogIndex(0) })?,
-            Found::Damaged => this.set_aside("the manifest is damaged")?,
+            Found::Damaged(what) => this.recover_manifest(&what)?,
         }
         this.remove_leftovers()?;
         Ok(this)
     }
 
+    /// Without the manifest, the current checkpoint is the last one that was ever committed. Whether it adds up is seen when
+    /// it is loaded, and whether the log goes on from there when it is followed.
+    fn recover_manifest(&mut self, what: &str) -> Result<(), TreeStoreError> {
+        let path = self.path.join(MANIFEST);
+        error!(file = %path.display(), offset = 0, what, "the manifest is damaged, looking for the checkpoint that it named");
+        let mut numbers = self.numbers()?;
+        numbers.sort_unstable_by_key(|n| std::cmp::Reverse(*n));
+        let committed = |n: &u64| {
+            let store = SledCheckpoint::open(&self.numbered(*n), self.cache_bytes);
+            store.is_ok_and(|store| matches!(store.meta(), Ok(Some(_))))
+        };
+        let checkpoint = numbers.iter().copied().find(committed).or(numbers.first().copied()).unwrap_or(1);
+        self.write_manifest(Manifest { checkpoint, index: LogIndex(0) })
+    }
+
+    fn numbers(&self) -> Result<Vec<u64>, TreeStoreError> {
+        let names = self.entries()?;
+        Ok(names.iter().filter_map(|name| name.strip_prefix("checkpoint-")?.parse().ok()).collect())
+    }
+
     /// Where the current checkpoint is.
     fn checkpoint(&self) -> PathBuf {
         self.numbered(self.manifest.checkpoint)
+    }
+
+    /// The next name for what is set aside. Only the last few are kept: they are as large as the data.
+    fn make_room_aside(&self) -> Result<PathBuf, TreeStoreError> {
+        let names = self.entries()?;
+        let bad = names.iter().filter_map(|name| name.strip_prefix("checkpoint.bad-")?.parse::<u64>().ok());
+        let mut bad: Vec<_> = bad.collect();
+        bad.sort_unstable();
+        let named = |n: u64| self.path.join(format!("checkpoint.bad-{n}"));
+        for old in bad.iter().rev().skip(ASIDE_MAX - 1) {
+            let path = named(*old);
+            warn!(path = %path.display(), "removing a checkpoint that was set aside earlier, later ones are kept");
+            remove_tree(&path)?;
+        }
+        Ok(named(bad.last().map_or(1, |last| last + 1)))
     }
 
     fn numbered(&self, n: u64) -> PathBuf {
@@ -86,7 +124,8 @@ impl DataDirectory {
     fn write_manifest(&mut self, manifest: Manifest) -> Result<(), TreeStoreError> {
         let (path, new) = (self.path.join(MANIFEST), self.path.join("MANIFEST.new"));
         let Manifest { checkpoint, index } = manifest;
-        let text = format!("menagerie tree-store format={FORMAT} checkpoint={checkpoint} index={index}\n");
+        let text = format!("menagerie tree-store format={FORMAT} checkpoint={checkpoint} index={index}");
+        let text = format!("{text} crc={:08x}\n", crc32c::crc32c(text.as_bytes()));
         let written = File::create(&new).and_then(|mut file| {
             file.write_all(text.as_bytes())?;
             file.sync_all()?;
@@ -143,15 +182,11 @@ impl CheckpointDirectory for DataDirectory {
     }
 
     fn set_aside(&mut self, reason: &str) -> Result<(), TreeStoreError> {
-        let last =
-            self.entries()?.iter().filter_map(|name| name.strip_prefix("checkpoint-")?.parse().ok()).max();
+        let last = self.numbers()?.into_iter().max();
         self.manifest.checkpoint = self.manifest.checkpoint.max(last.unwrap_or(0));
         let old = self.checkpoint();
         if old.exists() {
-            let bad = |n: &u32| self.path.join(format!("checkpoint.bad-{n}"));
-            let Some(aside) = (1..u32::MAX).find(|n| !bad(n).exists()).map(|n| bad(&n)) else {
-                return Ok(());
-            };
+            let aside = self.make_room_aside()?;
             fs::rename(&old, &aside).map_err(TreeStoreError::io("cannot set aside", &old))?;
             error!(reason, kept_as = %aside.display(), "checkpoint set aside, it will be rebuilt from the log or a peer");
         }
@@ -189,7 +224,7 @@ struct Manifest {
 enum Found {
     Nothing,
     Manifest(Manifest),
-    Damaged,
+    Damaged(String),
 }
 
 fn read_manifest(directory: &Path) -> Result<Found, TreeStoreError> {
@@ -197,23 +232,29 @@ fn read_manifest(directory: &Path) -> Result<Found, TreeStoreError> {
     let text = match fs::read_to_string(&path) {
         Ok(text) => text,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Found::Nothing),
-        Err(error) if error.kind() == ErrorKind::InvalidData => return Ok(Found::Damaged),
+        Err(error) if error.kind() == ErrorKind::InvalidData => {
+            return Ok(Found::Damaged("it is no text".into()));
+        }
         Err(error) => return Err(TreeStoreError::io("cannot read", &path)(error)),
     };
+    let whole = text.trim_end().rsplit_once(" crc=");
+    let whole = whole.filter(|(text, crc)| *crc == format!("{:08x}", crc32c::crc32c(text.as_bytes())));
     let number = |key: &str| {
         let words = text.strip_prefix("menagerie tree-store ")?.split_whitespace();
         words.filter_map(|word| word.strip_prefix(key)?.strip_prefix('=')?.parse::<u64>().ok()).next()
     };
     match (number("format"), number("checkpoint"), number("index")) {
+        // Before the checksum, which a newer format may do without.
         (Some(found), ..) if found > u64::from(FORMAT) => Err(TreeStoreError::NewerFormat {
             path: directory.into(),
             found: u32::try_from(found).unwrap_or(u32::MAX),
             known: FORMAT,
         }),
+        _ if whole.is_none() => Ok(Found::Damaged("it fails its checksum".into())),
         (Some(_), Some(checkpoint), Some(index)) => {
             Ok(Found::Manifest(Manifest { checkpoint, index: LogIndex(index) }))
         }
-        _ => Ok(Found::Damaged),
+        _ => Ok(Found::Damaged("it lacks a number".into())),
     }
 }
 

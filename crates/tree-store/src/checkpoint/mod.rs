@@ -7,9 +7,11 @@ mod meta;
 mod sled_store;
 mod store;
 mod stream;
+mod survey;
 mod thread;
 
 pub(crate) use directory::SledStorage;
 pub(crate) use handle::Checkpointer;
 pub use store::{CheckpointDirectory, CheckpointStorage, CheckpointStore, RecordVisitor};
 pub use stream::{CheckpointReader, StreamItem};
+pub use survey::{TreeSurvey, survey};

@@ -35,12 +35,12 @@ impl SledCheckpoint {
     pub(crate) fn open(path: &Path, cache_bytes: u64) -> Result<Self, TreeStoreError> {
         let config =
             sled::Config::new().path(path).cache_capacity(cache_bytes).flush_every_ms(Some(FLUSH_EVERY_MS));
-        let db = guarded(|| config.open().map_err(corrupt))?;
+        let db = guarded(path, || config.open().map_err(|error| corrupt(path, error)))?;
         Ok(Self { db, path: path.into(), synced_blobs: HashSet::new() })
     }
 
     fn sync(&mut self) -> Result<(), TreeStoreError> {
-        guarded(|| self.db.flush().map_err(|error| TreeStoreError::Write(error.to_string())))?;
+        guarded(&self.path, || self.db.flush().map_err(|error| TreeStoreError::Write(error.to_string())))?;
         let blobs = self.path.join("blobs");
         let mut present = HashSet::new();
         if blobs.is_dir() {
@@ -61,13 +61,16 @@ impl SledCheckpoint {
 
 impl CheckpointStore for SledCheckpoint {
     fn meta(&self) -> Result<Option<Meta>, TreeStoreError> {
-        let bytes = guarded(|| self.db.get(META_KEY).map_err(corrupt))?;
+        let bytes =
+            guarded(&self.path, || self.db.get(META_KEY).map_err(|error| corrupt(&self.path, error)))?;
         bytes.map(|bytes| meta::decode(&bytes, &self.path)).transpose()
     }
 
     fn for_each(&self, visit: &mut RecordVisitor<'_>) -> Result<(), TreeStoreError> {
         let mut records = self.db.iter();
-        while let Some(next) = guarded(|| records.next().transpose().map_err(corrupt))? {
+        while let Some(next) =
+            guarded(&self.path, || records.next().transpose().map_err(|error| corrupt(&self.path, error)))?
+        {
             let (key, value) = next;
             if &*key != META_KEY {
                 visit(&key, &value)?;
@@ -85,7 +88,8 @@ impl CheckpointStore for SledCheckpoint {
         let mut range = self.db.range::<&[u8], _>((start, Bound::Unbounded));
         let (mut records, mut len) = (Vec::new(), 0);
         while len < bytes
-            && let Some((key, value)) = guarded(|| range.next().transpose().map_err(corrupt))?
+            && let Some((key, value)) =
+                guarded(&self.path, || range.next().transpose().map_err(|error| corrupt(&self.path, error)))?
         {
             if &*key != META_KEY {
                 len += key.len() + value.len();
@@ -104,7 +108,9 @@ impl CheckpointStore for SledCheckpoint {
         for (key, value) in records {
             batch.insert(&key[..], &value[..]);
         }
-        guarded(|| self.db.apply_batch(batch).map_err(|error| TreeStoreError::Write(error.to_string())))
+        guarded(&self.path, || {
+            self.db.apply_batch(batch).map_err(|error| TreeStoreError::Write(error.to_string()))
+        })
     }
 
     fn commit(&mut self, changes: Vec<Record>, meta: &Meta) -> Result<(), TreeStoreError> {
@@ -116,30 +122,41 @@ impl CheckpointStore for SledCheckpoint {
             }
         }
         batch.insert(META_KEY, meta::encode(meta));
-        guarded(|| self.db.apply_batch(batch).map_err(|error| TreeStoreError::Write(error.to_string())))?;
+        guarded(&self.path, || {
+            self.db.apply_batch(batch).map_err(|error| TreeStoreError::Write(error.to_string()))
+        })?;
         self.sync()
     }
 }
 
 /// sled's panics come out as errors.
-fn guarded<T>(call: impl FnOnce() -> Result<T, TreeStoreError>) -> Result<T, TreeStoreError> {
-    catch_unwind(AssertUnwindSafe(call))
-        .unwrap_or_else(|_| Err(TreeStoreError::Corrupt("sled panicked".into())))
+fn guarded<T>(path: &Path, call: impl FnOnce() -> Result<T, TreeStoreError>) -> Result<T, TreeStoreError> {
+    catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("without a word");
+        let line = text.lines().next().unwrap_or_default();
+        Err(TreeStoreError::Corrupt(format!("{}: sled panicked: {line}", path.join("db").display())))
+    })
 }
 
 /// What sled cannot read is corrupt; what the system does not let it read is not.
-fn corrupt(error: sled::Error) -> TreeStoreError {
+fn corrupt(path: &Path, error: sled::Error) -> TreeStoreError {
     use std::io::ErrorKind::{InvalidData, NotFound, Other, UnexpectedEof};
     match error {
         sled::Error::Io(source) if source.to_string().contains("could not acquire lock") => {
-            TreeStoreError::Io { doing: "cannot lock", path: "checkpoint".into(), source }
+            TreeStoreError::Io { doing: "cannot lock", path: path.into(), source }
         }
         sled::Error::Io(source)
             if !matches!(source.kind(), InvalidData | NotFound | Other | UnexpectedEof) =>
         {
-            TreeStoreError::Io { doing: "cannot read", path: "checkpoint".into(), source }
+            TreeStoreError::Io { doing: "cannot read", path: path.into(), source }
         }
-        other => TreeStoreError::Corrupt(other.to_string()),
+        sled::Error::Corruption { at: Some(at), .. } => TreeStoreError::Corrupt(format!(
+            "{} is corrupt at offset {}: what sled reads there fails its checksum",
+            path.join("db").display(),
+            at.lid()
+        )),
+        other => TreeStoreError::Corrupt(format!("{}: {other}", path.join("db").display())),
     }
 }
 

@@ -280,7 +280,7 @@ impl CheckpointThread {
 }
 
 /// The checkpoint that the directory names, with the state in it if there is one.
-fn open_checkpoint(
+pub(super) fn open_checkpoint(
     directory: &mut dyn CheckpointDirectory,
 ) -> Result<(Box<dyn CheckpointStore>, Option<State>), TreeStoreError> {
     if !directory.begin_loading()? {

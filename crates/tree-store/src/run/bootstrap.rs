@@ -1,7 +1,7 @@
 //! Rebuilding a replica for which the log begins too late.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::StreamExt;
 use futures::future::join_all;
@@ -16,13 +16,40 @@ use crate::TreeStoreError;
 /// A peer first takes a checkpoint, which may take a while; longer silence means that it has gone.
 const PEER_PATIENCE: Duration = Duration::from_secs(60);
 
+/// What cannot be mended without somebody's help is said this often.
+const ALARM_INTERVAL: Duration = Duration::from_secs(30);
+
+/// When it was last said that there is no way on.
+#[derive(Debug, Default)]
+pub(super) struct Alarm {
+    last: Option<Instant>,
+}
+
+impl Alarm {
+    /// True if it is time to say it (again).
+    pub(super) fn is_due(&mut self) -> bool {
+        let due = self.last.is_none_or(|last| last.elapsed() >= ALARM_INTERVAL);
+        if due {
+            self.last = Some(Instant::now());
+        }
+        due
+    }
+}
+
 /// Takes the state of a peer that is further than this replica. False if no peer gave one.
-pub(super) async fn run(context: &Context, first: LogIndex) -> bool {
+pub(super) async fn run(context: &Context, first: LogIndex, alarm: &mut Alarm) -> bool {
     let applied = context.replica.state.read().index();
     let sources = sources(context, first).await;
-    if sources.is_empty() {
-        let peers = context.peers.len();
-        error!(%applied, %first, peers, "the log begins after what this replica has, and no peer offers a checkpoint");
+    if sources.is_empty() && alarm.is_due() {
+        match context.peers.len() {
+            0 => error!(
+                %applied, %first,
+                "nothing is left of the tree: the log begins after what this replica has, and there is no other replica; put a copy of its checkpoint back, or empty the data directory and restore a backup"
+            ),
+            peers => {
+                error!(%applied, %first, peers, "the log begins after what this replica has, and no peer offers a checkpoint")
+            }
+        }
     }
     for peer in sources {
         info!(%applied, %first, "the log begins too late, fetching a checkpoint from a peer");

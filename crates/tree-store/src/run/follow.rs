@@ -11,7 +11,7 @@ use menagerie_proto::consensus::{Tail, TailBatch};
 use menagerie_proto::tree_store::LinkQueue;
 use menagerie_types::LogIndex;
 use tokio::task::JoinSet;
-use tracing::{debug, info, warn};
+use tracing::{debug, error, info, warn};
 
 use super::{Context, bootstrap};
 
@@ -27,10 +27,11 @@ const PROGRESS_INTERVAL: Duration = Duration::from_secs(5);
 pub(super) async fn run(context: &Context) {
     let mut backoff = Backoff::new(RETRY_MIN, RETRY_MAX);
     let mut at = context.ensemble.nearest().await;
+    let mut alarm = bootstrap::Alarm::default();
     while context.replica.fault().is_none() {
         let from = context.replica.state.read().index().next();
         match context.ensemble.tail(from, at).await {
-            Ok(tail) => match drain(context, tail, at, &mut backoff).await {
+            Ok(tail) => match drain(context, tail, at, (&mut backoff, &mut alarm)).await {
                 End::Moved(nearest) => {
                     at = nearest;
                     continue;
@@ -38,7 +39,7 @@ pub(super) async fn run(context: &Context) {
                 End::Failed(error) => debug!(%error, "tail ended"),
             },
             Err(ServiceError::Truncated { first }) => {
-                if bootstrap::run(context, first).await {
+                if bootstrap::run(context, first, &mut alarm).await {
                     backoff.reset();
                     continue;
                 }
@@ -59,7 +60,12 @@ enum End {
 
 /// Applies what a tail delivers until it ends, until others are further and it is silent, or until another member is
 /// the one to tail.
-async fn drain(context: &Context, mut tail: Tail, at: usize, backoff: &mut Backoff) -> End {
+async fn drain(
+    context: &Context,
+    mut tail: Tail,
+    at: usize,
+    (backoff, alarm): (&mut Backoff, &mut bootstrap::Alarm),
+) -> End {
     let mut applier = Applier::new(context);
     // A task, so that not every batch polls what waits for a leader; it ends with the set.
     let ensemble = context.ensemble.clone();
@@ -79,13 +85,19 @@ async fn drain(context: &Context, mut tail: Tail, at: usize, backoff: &mut Backo
             }
             Ok(Some(Err(error))) => return End::Failed(error),
             Ok(None) => return End::Failed(ServiceError::Unavailable("the tail ended".into())),
-            Err(_) => {
-                if others_are_further(context).await {
+            Err(_) => match compare(context).await {
+                Compared::Same => {}
+                Compared::Behind => {
                     return End::Failed(ServiceError::Unavailable(
                         "other members have committed more".into(),
                     ));
                 }
-            }
+                Compared::Ahead(last) if alarm.is_due() => {
+                    let applied = context.replica.state.read().index();
+                    error!(%applied, %last, "the log ends before what this replica has applied: it is another log, or has lost its end; nothing is served before `menagerie admin rebuild` has been run on the data directory");
+                }
+                Compared::Ahead(_) => {}
+            },
         }
     }
 }
@@ -141,20 +153,27 @@ impl<'a> Applier<'a> {
     }
 }
 
-/// True if some member says that more is committed than this replica has applied: the member that it tails may be cut
-/// off.
-async fn others_are_further(context: &Context) -> bool {
+/// How far this replica is, by what the members of the log say.
+enum Compared {
+    Same,
+    /// Some member says that more is committed: the one that is tailed may be cut off.
+    Behind,
+    /// All members say that their logs end earlier, here at the latest.
+    Ahead(LogIndex),
+}
+
+async fn compare(context: &Context) -> Compared {
     let applied = context.replica.state.read().index();
     let members = context.ensemble.members();
     let ask = members.iter().map(|(_, member)| member.status());
-    let further = |status: &_| matches!(status, Ok(s) if further(s, applied));
-    let behind = join_all(ask).await.iter().any(further);
-    if behind {
+    let answers = join_all(ask).await;
+    if answers.iter().flatten().any(|status| status.commit_index > applied) {
         warn!(%applied, "the log's tail is silent although more is committed, asking another member");
+        return Compared::Behind;
     }
-    behind
-}
-
-fn further(status: &menagerie_proto::consensus::ConsensusStatus, applied: LogIndex) -> bool {
-    status.commit_index > applied
+    let ends: Vec<_> = answers.iter().flatten().map(|status| status.last_index).collect();
+    match ends.iter().max() {
+        Some(last) if ends.len() == members.len() && *last < applied => Compared::Ahead(*last),
+        _ => Compared::Same,
+    }
 }

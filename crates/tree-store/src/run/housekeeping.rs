@@ -6,9 +6,11 @@ use futures::future::join_all;
 use menagerie_types::command::Command;
 use menagerie_types::command::internal::RegisterReplica;
 use menagerie_types::{LogIndex, OpCode, SessionId};
-use tracing::debug;
+use tracing::{debug, warn};
 
 use super::Context;
+use super::bootstrap::Alarm;
+use super::retained::Retained;
 
 const TICK: Duration = Duration::from_secs(1);
 /// Ticks between two looks at what else can be forgotten.
@@ -16,12 +18,12 @@ const SWEEP_TICKS: u64 = 10;
 
 pub(super) async fn run(context: Context) {
     let mut registered = None;
-    let mut truncated = LogIndex(0);
+    let mut truncation = Truncation::default();
     let mut ticks = 0u64;
     loop {
         if context.replica.fault().is_none() {
             register(&context, &mut registered);
-            truncate(&context, &mut truncated).await;
+            truncation.run(&context).await;
         }
         if ticks.is_multiple_of(SWEEP_TICKS) {
             let state = context.replica.state.read();
@@ -51,26 +53,51 @@ fn register(context: &Context, registered: &mut Option<LogIndex>) {
     *registered = Some(checkpoint);
 }
 
-/// Lets every member drop the log that enough durable checkpoints cover, but for a margin.
-async fn truncate(context: &Context, truncated: &mut LogIndex) {
-    let (safe, applied) = {
-        let state = context.replica.state.read();
-        (state.safe_truncation(), state.index())
-    };
-    let margin = context.replica.options.truncate_margin;
-    let target = LogIndex(safe.0.min(applied.0.saturating_sub(margin)));
-    if target.0 == 0 || target.0 < truncated.0 + context.replica.options.truncate_step {
-        return;
-    }
-    *truncated = target;
-    let members = context.ensemble.members();
-    let calls = members.iter().map(|(id, member)| async move { (*id, member.truncate(target).await) });
-    for (member, result) in join_all(calls).await {
-        match result {
-            Ok(first) => debug!(%member, %first, "log truncated"),
-            Err(error) => debug!(%member, %error, "log not truncated, the next time reaches further"),
+/// What is known of the log's truncation.
+#[derive(Default)]
+struct Truncation {
+    done: LogIndex,
+    retained: Retained,
+    alarm: Alarm,
+}
+
+impl Truncation {
+    /// Lets every member drop the log that enough durable checkpoints cover, but for a margin.
+    async fn run(&mut self, context: &Context) {
+        let options = &context.replica.options;
+        let (safe, newest, applied) = {
+            let state = context.replica.state.read();
+            (state.safe_truncation(), state.newest_checkpoint(), state.index())
+        };
+        self.retained.note(applied, context.replica.log_bytes_total());
+        let bytes = self.retained.behind(safe);
+        metrics::gauge!("menagerie_tree_store_log_retained_bytes").set(bytes as f64);
+        let enough = if bytes > options.log_bytes_max { newest } else { safe };
+        if bytes > options.log_bytes_max / 2 && self.alarm.is_due() {
+            let old = old_checkpoints(context, safe);
+            let max = options.log_bytes_max;
+            warn!(bytes, max, replicas = ?old, "the log is kept for tree stores whose checkpoints are old; beyond max it is truncated all the same, and they fetch a checkpoint from another one");
+        }
+        let target = LogIndex(enough.0.min(applied.0.saturating_sub(options.truncate_margin)));
+        if target.0 == 0 || target.0 < self.done.0 + options.truncate_step {
+            return;
+        }
+        self.done = target;
+        let members = context.ensemble.members();
+        let calls = members.iter().map(|(id, member)| async move { (*id, member.truncate(target).await) });
+        for (member, result) in join_all(calls).await {
+            match result {
+                Ok(first) => debug!(%member, %first, "log truncated"),
+                Err(error) => debug!(%member, %error, "log not truncated, the next time reaches further"),
+            }
         }
     }
+}
+
+/// The replicas whose checkpoints reach no further, and how far they do.
+fn old_checkpoints(context: &Context, safe: LogIndex) -> Vec<(u64, u64)> {
+    let state = context.replica.state.read();
+    state.replicas().filter(|(_, at)| *at <= safe).map(|(id, at)| (id.0, at.0)).collect()
 }
 
 fn figures(context: &Context) {

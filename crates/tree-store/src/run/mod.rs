@@ -5,6 +5,7 @@ mod compare;
 pub(crate) mod digests;
 mod follow;
 mod housekeeping;
+mod retained;
 
 use std::sync::Arc;
 

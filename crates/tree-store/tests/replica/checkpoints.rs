@@ -15,7 +15,7 @@ use crate::bench::{Bench, Gateway, create, options, soon};
 use crate::log::FakeLog;
 
 /// Random creates, sets and deletes, with sessions and ephemerals, some of them failing.
-fn write(gateway: &mut Gateway, entries: usize, seed: u64) {
+pub fn write(gateway: &mut Gateway, entries: usize, seed: u64) {
     let mut random = StdRng::seed_from_u64(seed);
     for _ in 0..entries {
         for _ in 0..random.random_range(1..5) {
@@ -54,7 +54,7 @@ async fn same_tree(one: &Bench, other: &Bench, last: LogIndex) {
     soon("both at the same entry", same).await;
 }
 
-fn copy(from: &Path, to: &Path) {
+pub fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).expect("make directory");
     for entry in fs::read_dir(from).expect("list") {
         let entry = entry.expect("entry");
@@ -67,7 +67,7 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-fn temporary() -> Arc<tempfile::TempDir> {
+pub fn temporary() -> Arc<tempfile::TempDir> {
     Arc::new(tempfile::tempdir().expect("temporary directory"))
 }
 
@@ -215,4 +215,85 @@ async fn the_log_is_truncated_behind_a_registered_checkpoint() {
     soon("truncation", truncated).await;
     assert!(log.first() > LogIndex(1900) && log.first() < LogIndex(2100), "first is {}", log.first());
     assert_eq!(bench.status().await.id, NodeId(1));
+}
+
+#[tokio::test]
+async fn a_checkpoint_that_has_grown_is_written_anew_and_is_the_same() {
+    let log = FakeLog::new();
+    let mut gateway = Gateway::new(&log, 9);
+    let dir = temporary();
+    let options = TreeStoreOptions { checkpoint_disk_min: 1, checkpoint_disk_factor: 1, ..options(1, &dir) };
+    let bench = Bench::start_with(&log, dir, options.clone(), vec![]).await;
+    for round in 0..5 {
+        write(&mut gateway, 60, round);
+        bench.reach(log.last()).await;
+        bench.store.checkpoint().await.expect("checkpoint");
+    }
+    let numbered = |dir: &Path| {
+        let names = fs::read_dir(dir).expect("list").map(|entry| entry.expect("entry").file_name());
+        let names = names.filter_map(|name| name.to_str()?.strip_prefix("checkpoint-")?.parse::<u32>().ok());
+        names.collect::<Vec<_>>()
+    };
+    let numbers = numbered(bench.dir.path());
+    assert!(numbers.len() == 1 && numbers[0] > 1, "one, and another than the first: {numbers:?}");
+    let before = bench.status().await;
+    let dir = bench.stop().await;
+    let empty = FakeLog::new();
+    let options = TreeStoreOptions { checkpoint_disk_min: 1 << 30, ..options };
+    let loaded = Bench::start_with(&empty, dir, options, vec![]).await.status().await;
+    assert!(loaded.checkpoint_index >= before.applied_index && loaded.znode_count == before.znode_count);
+}
+
+fn manifest(dir: &Path) -> PathBuf {
+    dir.join("MANIFEST")
+}
+
+#[tokio::test]
+async fn whatever_bit_of_the_manifest_flips_the_checkpoint_is_found() {
+    let log = FakeLog::new();
+    let mut gateway = Gateway::new(&log, 9);
+    write(&mut gateway, 100, 1);
+    let bench = Bench::start(&log).await;
+    bench.reach(log.last()).await;
+    let znodes = bench.status().await.znode_count;
+    let dir = bench.stop().await;
+    let whole = fs::read(manifest(dir.path())).expect("manifest");
+    // A log that would not give the state back.
+    let empty = FakeLog::new();
+    for at in 0..whole.len() {
+        let mut damaged = whole.clone();
+        damaged[at] ^= 1 << (at % 8);
+        let copied = temporary();
+        copy(dir.path(), copied.path());
+        fs::write(manifest(copied.path()), &damaged).expect("damage it");
+        match open(options(1, &copied), empty.ensemble(), vec![]).await.map(|(store, _)| store) {
+            Ok(store) => {
+                assert_eq!(store.status().await.expect("status").znode_count, znodes, "byte {at}");
+                store.shutdown().await.expect("stops");
+            }
+            Err(TreeStoreError::NewerFormat { .. }) => {}
+            Err(error) => panic!("byte {at}: {error}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn only_the_last_few_of_what_was_set_aside_are_kept() {
+    let log = FakeLog::new();
+    let mut gateway = Gateway::new(&log, 9);
+    write(&mut gateway, 50, 1);
+    let mut dir = temporary();
+    for _ in 0..5 {
+        let bench = Bench::start_in(&log, dir, vec![]).await;
+        bench.reach(log.last()).await;
+        dir = bench.stop().await;
+        let current = fs::read_dir(dir.path()).expect("list").map(|entry| entry.expect("entry").path());
+        let current = current.filter(|path| path.to_string_lossy().contains("checkpoint-"));
+        let db = current.map(|path| path.join("db")).next().expect("a checkpoint");
+        let len = fs::metadata(&db).expect("sled's file").len();
+        fs::write(&db, vec![0x55; len as usize]).expect("damage it");
+    }
+    let names = fs::read_dir(dir.path()).expect("list").map(|entry| entry.expect("entry").file_name());
+    let bad: Vec<_> = names.filter(|name| name.to_string_lossy().starts_with("checkpoint.bad-")).collect();
+    assert!((1..=3).contains(&bad.len()), "{bad:?}");
 }

@@ -2,7 +2,9 @@
 
 mod bench;
 mod checkpoints;
+mod golden;
 mod links;
 mod log;
 mod moves;
 mod peers;
+mod restores;

@@ -4,10 +4,13 @@
 //! A command is a clap `Args` with `run(self, &Admin) -> Result<Output>`; it prints nothing but progress, to stderr.
 
 mod backup;
+mod check;
 mod cluster;
 mod members;
+mod offline;
 mod output;
 mod progress;
+mod rebuild;
 mod restore;
 mod stores;
 
@@ -48,6 +51,10 @@ pub enum AdminCommand {
     Backup(backup::BackupArgs),
     /// Put a backup into an empty cluster
     Restore(restore::RestoreArgs),
+    /// Check a data directory while no process uses it: is all of it whole?
+    Check(check::CheckArgs),
+    /// Set what is damaged in a data directory aside, so that the process that uses it is rebuilt from the others
+    Rebuild(rebuild::RebuildArgs),
 }
 
 /// What every command knows.
@@ -71,5 +78,7 @@ async fn execute(command: AdminCommand, admin: &Admin) -> Result<Output> {
         AdminCommand::Members(args) => args.run(admin).await,
         AdminCommand::Backup(args) => args.run(admin).await,
         AdminCommand::Restore(args) => args.run(admin).await,
+        AdminCommand::Check(args) => args.run(),
+        AdminCommand::Rebuild(args) => args.run(),
     }
 }
