@@ -186,6 +186,35 @@ chaos-tools: binary-under-test
 	cd tests/chaos/check && go vet -modcacherw ./... && go test -modcacherw ./... && \
 	    go build -modcacherw -o $(abspath $(CHAOS))/check .
 
+# ---- how fast: tests/performance -----------------------------------------------------------------------------------
+PERFORMANCE_VENV := build/performance/venv
+RELEASE = $(abspath $(TARGET)/release/menagerie)
+
+# ROWS='standalone znodes-200k curve-*' measures some rows only, QUICK=1 tries it out, DRY=1 lists the rows. Raw figures are
+# in build/performance/results.
+.PHONY: bench-vs-zookeeper bench-report bench-micro
+bench-vs-zookeeper: export MENAGERIE_BIN = $(RELEASE)
+bench-vs-zookeeper: $(PERFORMANCE_VENV)/installed.txt ## Menagerie and Apache ZooKeeper in turns; writes docs/performance.md (hours; QUICK=1)
+	$(CARGO) build --release --locked -p menagerie
+	tests/require.sh 'default-jdk-headless maven' java jcmd
+	$(MAKE) --no-print-directory zookeeper || tests/require.sh 'zookeeper libzookeeper-java' /usr/share/java/zookeeper.jar
+	$(PERFORMANCE_VENV)/bin/python -B tests/performance/run.py
+
+bench-report: $(PERFORMANCE_VENV)/installed.txt ## write docs/performance.md anew from what was measured
+	$(PERFORMANCE_VENV)/bin/python -B tests/performance/report.py
+
+$(PERFORMANCE_VENV)/installed.txt: tests/performance/requirements.txt
+	rm -rf $(PERFORMANCE_VENV)
+	$(PYTHON) -m venv $(PERFORMANCE_VENV) || { rm -rf $(PERFORMANCE_VENV); \
+	    tests/require.sh python3-venv /usr/share/doc/python3-venv && $(PYTHON) -m venv $(PERFORMANCE_VENV); }
+	$(PERFORMANCE_VENV)/bin/pip install --quiet --disable-pip-version-check --no-deps -r $<
+	cp $< $@
+
+# A name narrows it: make bench-micro MICRO=apply
+bench-micro: ## micro-benchmarks of codec, apply, propose-to-commit, watch trigger and checkpoint
+	$(CARGO) bench --locked -p menagerie-jute -p menagerie-tree -p menagerie-consensus -p menagerie-tree-store \
+	    --bench codec --bench apply --bench propose --bench watch --bench checkpoint -- $(MICRO)
+
 fmt: ## format the Rust code
 	$(CARGO) fmt --all
 

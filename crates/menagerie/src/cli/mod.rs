@@ -52,6 +52,8 @@ pub enum Role {
     Gateway(GatewayArgs),
     /// Look at a running cluster, and change it
     Admin(admin::AdminArgs),
+    /// No server: measures this one, ZooKeeper, or whatever else speaks its protocol
+    Bench(menagerie_bench::BenchArgs),
 }
 
 /// How parsing ends without a command line to act upon.
@@ -87,7 +89,8 @@ impl Cli {
             | Role::Server(_)
             | Role::SessionTracker(_)
             | Role::Gateway(_)
-            | Role::Admin(_) => Ok(()),
+            | Role::Admin(_)
+            | Role::Bench(_) => Ok(()),
             Role::Consensus(args) => args.peers.require("--peers", args.id.node_id()),
             Role::TreeStore(args) => args.stores.require("--stores", args.id.node_id()),
         }
@@ -102,7 +105,7 @@ impl Cli {
             Role::TreeStore(args) => &args.common.logging,
             Role::SessionTracker(args) => &args.common.logging,
             Role::Gateway(args) => &args.common.logging,
-            Role::Admin(_) => return None,
+            Role::Admin(_) | Role::Bench(_) => return None,
         })
     }
 }

@@ -1,5 +1,6 @@
 //! What a process can be; each role picks its parts, and no part knows which others share its process.
 
+mod bench;
 mod component;
 mod consensus;
 mod gateway;
@@ -26,6 +27,7 @@ pub async fn run(cli: Cli, recorder: PrometheusHandle) -> Result<()> {
         Role::SessionTracker(args) => session_tracker::run(&args, recorder).await,
         Role::Gateway(args) => gateway::run(&args, recorder).await,
         Role::Admin(args) => crate::cli::admin::run(args).await,
+        Role::Bench(args) => bench::run(args).await,
     }
 }
 

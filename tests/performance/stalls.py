@@ -1,0 +1,133 @@
+"""The rows about one thing that disturbs others: checkpoints, a store's bootstrap, very large requests, mass expiry.
+
+While it happens, others read at a fixed rate (latency counts from when a read was meant to start) and idle sessions
+ping. Their longest latencies are the result.
+"""
+
+import time
+import urllib.request
+
+from measure import Settings, bench, keep, result_of, say, start_bench, target
+from scale import PREFIX, SOURCES
+from servers import HOST, Split, Standalone, ZooKeeper
+
+RATE = 1_000
+OBSERVER_TIMEOUT_MS = 4_000
+
+
+class Observers:
+    """Reads at a rate and pings, for so many seconds."""
+
+    def __init__(self, cluster, seconds: float):
+        self.until = time.monotonic() + seconds
+        reads = ["load", "--hosts", cluster.hosts(), "-q", "--mix", "get", "-s", 8, "-d", 8, "--rate", RATE,
+                 "--seconds", seconds, "--warmup", 0.5, "--timeout-ms", OBSERVER_TIMEOUT_MS]
+        pings = ["sessions", "--hosts", cluster.hosts(), "-q", "--count", 200, "--hold", seconds,
+                 "--timeout-ms", OBSERVER_TIMEOUT_MS]
+        self.reads, self.pings = start_bench(*reads), start_bench(*pings)
+        # Until both have begun, nothing is to be disturbed.
+        time.sleep(2)
+
+    def finish(self) -> dict:
+        """Milliseconds; whether whatever disturbed them ended while they looked."""
+        in_time = time.monotonic() < self.until
+        reads, pings = result_of(self.reads, may_fail=True), result_of(self.pings, may_fail=True)
+        return {
+            "get_max_ms": reads["latency"]["max_us"] / 1e3, "get_p999_ms": reads["latency"]["p999_us"] / 1e3,
+            "get_p99_ms": reads["latency"]["p99_us"] / 1e3,
+            "ping_max_ms": pings["ping"]["max_us"] / 1e3, "pings": pings["pings"],
+            "errors": reads["errors"] + pings["errors"], "observed_to_the_end": in_time,
+        }
+
+
+def observe(cluster, seconds: float, disturb) -> dict:
+    """What `disturb` does to others; it runs to its end, or as long as they look."""
+    observers = Observers(cluster, seconds)
+    disturb()
+    return observers.finish()
+
+
+def no_stall(row: str, settings: Settings) -> None:
+    """getChildren of a million children, multis of 5,000 operations, 20,000 sessions expiring at once."""
+    result = {}
+    for name, create in (("menagerie", Standalone), ("zookeeper", lambda: ZooKeeper(heap="4g"))):
+        with create() as cluster:
+            quiet = observe(cluster, settings.size(10, 3), lambda: None)
+            result[name] = {"quiet": quiet, **disturbed(cluster, settings)}
+        for what, seen in result[name].items():
+            say(f"{name}, {what}: {seen}")
+    keep(row, {"kind": "stalls", **result}, settings)
+
+
+def disturbed(cluster, settings: Settings) -> dict:
+    seconds = settings.size(20, 6)
+    children = settings.size(1_000_000, 20_000)
+    bench("fill", *target(cluster), "-q", "--nodes", children, "--payload", 0, "--prefix", "/stall/children", "--keep")
+    sessions = settings.size(20_000, 500)
+    return {
+        "children": observe(cluster, seconds, lambda: bench(
+            "load", *target(cluster), "-q", "--mix", "children", "--prefix", "/stall", "--prepared", "--keep",
+            "--children", children, "--seconds", seconds / 2, "--warmup", 0)),
+        "multi": observe(cluster, seconds, lambda: bench(
+            "load", *target(cluster), "-q", "--mix", "multi", "--multi-ops", 5_000, "--payload", 20,
+            "--seconds", seconds / 2, "--warmup", 0)),
+        "expiry": observe(cluster, settings.size(90, 20), lambda: bench(
+            "sessions", *target(cluster), "-q", "--count", sessions, "--ephemerals", 10, "--abandon",
+            "--timeout-ms", settings.size(15_000, 4_000), "--source-addresses", SOURCES)),
+    }
+
+
+def rated(cluster, seconds: float) -> dict:
+    """Reads and writes at a rate that leaves the processors half idle."""
+    load = bench("load", *target(cluster), "-q", "--mix", "get=70,set=30", "-s", 16, "-d", 8, "--rate", 2 * RATE,
+                 "--payload", 100, "--seconds", seconds, "--warmup", 1)
+    return {"p999_ms": load["latency"]["p999_us"] / 1e3, "p99_ms": load["latency"]["p99_us"] / 1e3,
+            "max_ms": load["latency"]["max_us"] / 1e3}
+
+
+def checkpoint(row: str, settings: Settings) -> None:
+    """p99.9 at a fixed rate while a checkpoint of many changed znodes is written, and while none is."""
+    count, seconds = settings.size(1_000_000, 20_000), settings.size(8, 2)
+    quiet, during = [], []
+    with Standalone() as cluster:
+        bench("fill", *target(cluster), "-q", "--nodes", count, "--payload", 100, "--prefix", PREFIX, "--keep")
+        for run in range(max(settings.runs, 2) * 6):
+            if len(quiet) >= settings.runs and len(during) >= settings.runs:
+                break
+            if run % 2 == 0:
+                # Every znode changes, so the next checkpoint has all of them to write.
+                bench("load", *target(cluster), "-q", "--mix", "set", "--prefix", PREFIX, "--prepared", "--keep",
+                      "--nodes", count, "--payload", 100, "-s", 16, "-d", 32, "--warmup", 0,
+                      "--seconds", settings.size(10, 1))
+            before = checkpoints(cluster)
+            seen = rated(cluster, seconds)
+            taken = checkpoints(cluster) != before
+            (during if taken else quiet).append(seen)
+            say(f"{'with' if taken else 'without'} a checkpoint: {seen}")
+    keep(row, {"kind": "quiet", "what": "checkpoint", "quiet": quiet, "during": during}, settings)
+
+
+def checkpoints(cluster) -> str:
+    """How many have been written, as the admin server counts them."""
+    with urllib.request.urlopen(f"http://{HOST}:{cluster.admin}/metrics", timeout=10) as answer:
+        lines = answer.read().decode().splitlines()
+    return next((line for line in lines if line.startswith("snapshottime_count")), "none")
+
+
+def bootstrap(row: str, settings: Settings) -> None:
+    """p99.9 through the gateways while one of two stores, emptied, fetches the tree from the other."""
+    count, seconds = settings.size(1_000_000, 20_000), settings.size(10, 3)
+    quiet, during = [], []
+    with Split() as cluster:
+        bench("fill", *target(cluster), "-q", "--nodes", count, "--payload", 100, "--prefix", PREFIX, "--keep")
+        store = "tree-store-2"
+        for _ in range(settings.runs):
+            cluster.stop(store)
+            cluster.wait_serving()
+            quiet.append(rated(cluster, seconds))
+            cluster.wipe(store)
+            cluster.start(store)
+            during.append(rated(cluster, seconds))
+            cluster.wait_serving()
+            say(f"quiet {quiet[-1]}, during a bootstrap {during[-1]}")
+    keep(row, {"kind": "quiet", "what": "bootstrap", "quiet": quiet, "during": during}, settings)
