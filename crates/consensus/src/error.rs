@@ -1,6 +1,7 @@
 //! The crate's one error type.
 
 use menagerie_log::LogError;
+use menagerie_types::NodeId;
 
 /// Why a member of the log cannot start, or had to stop.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -17,6 +18,9 @@ pub enum ConsensusError {
     /// Raft has ended: stop the process.
     #[error("raft ended: {0}")]
     Stopped(String),
+    /// Leadership cannot be handed to a member that does not vote.
+    #[error("member {0} does not vote")]
+    NoSuccessor(NodeId),
     /// Leadership was not handed over in time; it is safe to stop all the same.
     #[error("leadership not handed over: {0}")]
     Transfer(String),

@@ -103,15 +103,19 @@ impl LocalConsensus {
         let voters: Vec<u64> = now.membership_config.voter_ids().filter(|voter| *voter != id).collect();
         if let Some(to) = to.filter(|to| to.0 != id) {
             let known = voters.contains(&to.0);
-            return if known {
-                Ok(Some(to.0))
-            } else {
-                Err(ConsensusError::Transfer(format!("{to} does not vote")))
-            };
+            return if known { Ok(Some(to.0)) } else { Err(ConsensusError::NoSuccessor(to)) };
         }
+        drop(now);
+        Ok(self.most_complete(voters.into_iter()))
+    }
+
+    /// The member, other than this one, whose log is the most complete as far as this leader knows.
+    pub(crate) fn most_complete(&self, members: impl Iterator<Item = u64>) -> Option<u64> {
+        let watched = self.inner.raft.metrics();
+        let now = watched.borrow_watched();
         let matched =
-            |voter: &u64| now.replication.as_ref().and_then(|all| all.get(voter).cloned().flatten());
-        Ok(voters.into_iter().max_by_key(matched))
+            |member: &u64| now.replication.as_ref().and_then(|all| all.get(member).cloned().flatten());
+        members.filter(|member| *member != self.inner.id.0).max_by_key(matched)
     }
 
     /// How often the other members have called this one.
@@ -179,6 +183,20 @@ impl Consensus for LocalConsensus {
 
     async fn leaders(&self) -> ServiceResult<Leaders> {
         Ok(Leadership::new(&self.inner.raft).leaders().boxed())
+    }
+
+    async fn transfer_leadership(&self, to: Option<NodeId>) -> ServiceResult<NodeId> {
+        if Leadership::new(&self.inner.raft).term().is_none() {
+            return Err(self.not_leader());
+        }
+        if to != Some(self.inner.id) {
+            // The inherent one, which a stopping process calls too.
+            LocalConsensus::transfer_leadership(self, to).await.map_err(|error| match error {
+                ConsensusError::NoSuccessor(_) => ServiceError::Invalid(error.to_string()),
+                _ => ServiceError::Unavailable(error.to_string()),
+            })?;
+        }
+        Leadership::new(&self.inner.raft).leader().ok_or_else(|| self.not_leader())
     }
 
     async fn status(&self) -> ServiceResult<ConsensusStatus> {

@@ -48,8 +48,11 @@ impl LocalConsensus {
         let new: Vec<u64> = wanted.keys().filter(|id| !now.nodes.contains_key(id)).copied().collect();
         let mut at = now.at;
         self.call_on(members, &new).await?;
-        if !new.is_empty() {
-            at = self.add(at, &new, &wanted, &voters).await?;
+        let promoted: Vec<u64> = voters.difference(&now.voters).copied().collect();
+        if new.is_empty() {
+            self.await_in_sync(at, promoted).await?;
+        } else {
+            at = self.add(at, &new, &wanted, promoted).await?;
         }
         info!(?voters, members = wanted.len(), "the ensemble changes");
         let changed: BTreeMap<u64, BasicNode> = wanted
@@ -85,13 +88,13 @@ impl LocalConsensus {
     /// with the new leader.
     async fn leave_to_a_successor(&self, now: &Effective, voters: &BTreeSet<u64>) -> ServiceResult<()> {
         let own = self.inner.id.0;
-        let Some(successor) = now.voters.iter().find(|id| **id != own && voters.contains(id)) else {
-            return Ok(());
-        };
         if voters.contains(&own) {
             return Ok(());
         }
-        self.transfer_leadership(Some(NodeId(*successor)))
+        let Some(successor) = self.most_complete(now.voters.intersection(voters).copied()) else {
+            return Ok(());
+        };
+        LocalConsensus::transfer_leadership(self, Some(NodeId(successor)))
             .await
             .map_err(|error| ServiceError::Unavailable(error.to_string()))?;
         Err(self.not_leader())
@@ -110,31 +113,41 @@ impl LocalConsensus {
         }
     }
 
-    /// Adds learners and waits until those of them that shall vote have what is committed now. If one does not get
-    /// there all of them are removed again.
+    /// Adds learners and waits until those that shall vote have what is committed now. If one does not get there, all
+    /// that were added are removed again.
     async fn add(
         &self,
         at: Option<LogId>,
         new: &[u64],
         wanted: &BTreeMap<u64, BasicNode>,
-        voters: &BTreeSet<u64>,
+        promoted: Vec<u64>,
     ) -> ServiceResult<Option<LogId>> {
         let nodes = new.iter().filter_map(|id| Some((*id, wanted.get(id)?.clone()))).collect();
         let added = self.step(at, ChangeMembers::AddNodes(nodes)).await?;
-        let goal = added.map(|id| id.index);
-        let awaited: Vec<u64> = new.iter().filter(|id| voters.contains(id)).copied().collect();
+        if let Err(error) = self.await_in_sync(added, promoted).await {
+            warn!(?new, "new members were not brought up to date, removing them again");
+            self.step(added, ChangeMembers::RemoveNodes(new.iter().copied().collect())).await?;
+            return Err(error);
+        }
+        Ok(added)
+    }
+
+    /// Waits until the members have the log up to `goal`: from then on they may be waited for by every write.
+    async fn await_in_sync(&self, goal: Option<LogId>, awaited: Vec<u64>) -> ServiceResult<()> {
+        if awaited.is_empty() {
+            return Ok(());
+        }
+        let (goal, names) = (goal.map(|id| id.index), awaited.clone());
         let there = move |metrics: &RaftMetrics<TypeConfig>| {
             let Some(replication) = &metrics.replication else { return true };
             awaited.iter().all(|id| replication.get(id).is_some_and(|m| m.as_ref().map(|m| m.index) >= goal))
         };
         let limit = self.inner.join_timeout;
-        let waited = self.inner.raft.wait(Some(limit)).metrics(there, "new members in sync").await;
-        if waited.is_ok() && Leadership::new(&self.inner.raft).term().is_some() {
-            return Ok(added);
+        let waited = self.inner.raft.wait(Some(limit)).metrics(there, "new voters in sync").await;
+        match waited.is_ok() && Leadership::new(&self.inner.raft).term().is_some() {
+            true => Ok(()),
+            false => Err(ServiceError::NotInSync(format!("members {names:?} did not catch up in {limit:?}"))),
         }
-        warn!(?new, "new members were not brought up to date, removing them again");
-        self.step(added, ChangeMembers::RemoveNodes(new.iter().copied().collect())).await?;
-        Err(ServiceError::NotInSync(format!("members {new:?} did not catch up in {limit:?}")))
     }
 
     /// One change; returns where the ensemble stands then.

@@ -23,6 +23,8 @@ pub struct ConsensusOptions {
     pub data_dir: PathBuf,
     /// The ensemble at its first start, this member included. Later the log itself says who belongs to it.
     pub members: Vec<Member>,
+    /// This member may be missing among `members`: then it founds nothing and waits to be added.
+    pub joins: bool,
     /// How often a leader without traffic shows that it is alive.
     pub heartbeat: Duration,
     /// A follower that hears no leader for a random time between these two asks for an election.
@@ -50,6 +52,7 @@ impl ConsensusOptions {
             id,
             data_dir,
             members,
+            joins: false,
             // A follower waits out the longest timeout (the lease of the leader) and then a random one.
             heartbeat: Duration::from_millis(60),
             election_timeout: (Duration::from_millis(250), Duration::from_millis(500)),
@@ -82,10 +85,10 @@ impl ConsensusOptions {
         if self.id.0 == 0 || ids.first().is_some_and(|id| id.0 == 0) {
             return fail("members: id 0 means \"no member\"");
         }
-        if !ids.contains(&self.id) {
+        if !self.joins && !ids.contains(&self.id) {
             return fail("members: this member is not among them");
         }
-        if self.voters().next().is_none() {
+        if !self.joins && self.voters().next().is_none() {
             return fail("members: there is no voter");
         }
         let (min, max) = self.election_timeout;

@@ -50,7 +50,7 @@ impl Shared {
             facts.members = status.members.len();
             facts.voters = status.members.iter().filter(|member| member.voter).count();
         }
-        for store in &self.stores {
+        for (_, store) in self.stores.list().iter() {
             if let Ok(status) = store.status().await {
                 facts.znode_count = status.znode_count;
                 facts.ephemeral_count = status.ephemeral_count;

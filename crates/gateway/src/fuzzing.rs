@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use menagerie_link::{Ensemble, LogMember, Proposer};
+use menagerie_link::{Ensemble, LogMember, Proposer, Stores};
 use menagerie_proto::session_tracker::{Attempt, Established};
 use menagerie_proto::tree_store::{LinkItem, LinkQueue, StoreLink};
 use menagerie_types::{IncarnationId, LogIndex};
@@ -24,7 +24,8 @@ impl Harness {
     /// A worker without connections. The members are never called.
     pub fn new(options: GatewayOptions, members: Vec<LogMember>, incarnation: IncarnationId) -> Self {
         let policy = options.policy();
-        let shared = Shared::new(options, Ensemble::new(members), Vec::new(), Trackers::default());
+        let shared =
+            Shared::new(options, Ensemble::new(members), Stores::new(Vec::new()), Trackers::default());
         let core = Core::new(&shared, Proposer::with_policy(incarnation, policy), Instant::now());
         Self { core, shared }
     }

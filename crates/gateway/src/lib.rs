@@ -23,8 +23,7 @@ mod worker;
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 
-use menagerie_link::Ensemble;
-use menagerie_proto::tree_store::TreeStore;
+use menagerie_link::{Ensemble, Stores};
 use parking_lot::Mutex;
 
 use throttle::SessionThrottle;
@@ -47,7 +46,7 @@ pub(crate) struct Shared {
     pub stats: Arc<Stats>,
     pub facts: Arc<Mutex<Facts>>,
     pub ensemble: Ensemble,
-    pub stores: Vec<Arc<dyn TreeStore>>,
+    pub stores: Stores,
     pub trackers: Trackers,
     pub throttle: Arc<SessionThrottle>,
     pub told: Arc<Mutex<Told>>,
@@ -57,12 +56,7 @@ pub(crate) struct Shared {
 
 impl Shared {
     /// What workers share that begin now.
-    pub fn new(
-        options: GatewayOptions,
-        ensemble: Ensemble,
-        stores: Vec<Arc<dyn TreeStore>>,
-        trackers: Trackers,
-    ) -> Self {
+    pub fn new(options: GatewayOptions, ensemble: Ensemble, stores: Stores, trackers: Trackers) -> Self {
         Self {
             throttle: Arc::new(SessionThrottle::new(options.limits.connection_throttle.clone())),
             options: Arc::new(options),

@@ -7,8 +7,7 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use menagerie_host::{ListenOptions, Listener, Thread};
-use menagerie_link::Ensemble;
-use menagerie_proto::tree_store::TreeStore;
+use menagerie_link::{Ensemble, Stores};
 use tokio::sync::{mpsc, watch};
 use tracing::{info, warn};
 
@@ -50,7 +49,7 @@ pub struct Gateway {
 pub fn start(
     options: GatewayOptions,
     ensemble: Ensemble,
-    stores: Vec<Arc<dyn TreeStore>>,
+    stores: Stores,
     trackers: Trackers,
 ) -> Result<Gateway, GatewayError> {
     let doors = doors(&options)?;

@@ -9,7 +9,7 @@ use futures::future::{join_all, select_all};
 use menagerie_proto::consensus::{Consensus, Leader, Member, Proposals, Tail};
 use menagerie_proto::{ServiceError, ServiceResult};
 use menagerie_types::{LogIndex, NodeId};
-use parking_lot::RwLock;
+use tokio::sync::watch;
 use tracing::debug;
 
 use crate::Backoff;
@@ -32,7 +32,7 @@ pub struct Ensemble {
 }
 
 struct Inner {
-    members: RwLock<Arc<[LogMember]>>,
+    members: watch::Sender<Arc<[LogMember]>>,
     /// Whom to ask first; a hint that any caller may change.
     leader: AtomicUsize,
     /// The latest term in which a leader was heard of.
@@ -54,21 +54,21 @@ impl Ensemble {
 
     fn with(members: Vec<LogMember>, local_first: bool) -> Self {
         assert!(!members.is_empty(), "an ensemble has at least one member");
-        let members = RwLock::new(members.into());
+        let members = watch::Sender::new(members.into());
         let (leader, term) = (AtomicUsize::new(0), AtomicU64::new(0));
         Self { inner: Arc::new(Inner { members, leader, term, local_first }) }
     }
 
     /// Every member.
     pub fn members(&self) -> Arc<[LogMember]> {
-        Arc::clone(&self.inner.members.read())
+        Arc::clone(&self.inner.members.borrow())
     }
 
     /// Members have joined or left. The order is as in [`Self::new`]; a local member stays first. An empty list
     /// changes nothing.
     pub fn set_members(&self, members: Vec<LogMember>) {
         if !members.is_empty() {
-            *self.inner.members.write() = members.into();
+            self.inner.members.send_replace(members.into());
         }
     }
 
@@ -92,9 +92,16 @@ impl Ensemble {
     ///
     /// A leader that hangs, or that nobody reaches, does not say that it is none any more; the others do.
     pub async fn successor(&self, term: u64) -> Leader {
-        let members = self.members();
-        let named = members.iter().map(|(_, member)| Box::pin(later_leader(Arc::clone(member), term)));
-        let (leader, ..) = select_all(named).await;
+        let mut changes = self.inner.members.subscribe();
+        let leader = loop {
+            let members = Arc::clone(&changes.borrow_and_update());
+            let named = members.iter().map(|(_, member)| Box::pin(later_leader(Arc::clone(member), term)));
+            tokio::select! {
+                (leader, ..) = select_all(named) => break leader,
+                // Others are asked from now on. The sender lives in `self`.
+                _ = changes.changed() => {}
+            }
+        };
         self.inner.term.fetch_max(leader.term, Ordering::Relaxed);
         if let Some(at) = self.members().iter().position(|(id, _)| *id == leader.id) {
             self.inner.leader.store(at, Ordering::Relaxed);
@@ -172,27 +179,36 @@ impl Ensemble {
         members.iter().position(|(id, _)| Some(*id) == latest.leader).unwrap_or(0)
     }
 
-    /// Resolves when another member than the `at`-th is the one to tail, with its place.
-    pub async fn nearer(&self, at: usize) -> usize {
+    /// Resolves when another member than `tailed` is the one to tail, with its place.
+    pub async fn nearer(&self, tailed: NodeId) -> usize {
         if self.inner.local_first {
             return std::future::pending().await;
         }
-        let mut term = self.term();
+        let (mut term, mut changes) = (self.term(), self.inner.members.subscribe());
         loop {
-            let leader = self.successor(term).await;
+            let leader = tokio::select! {
+                leader = self.successor(term) => leader,
+                _ = changes.changed() => {
+                    // One that was removed hears of no commit any more.
+                    if self.members().iter().all(|(id, _)| *id != tailed) {
+                        return self.nearest().await;
+                    }
+                    continue;
+                }
+            };
             term = leader.term;
-            let members = self.members();
-            let place = members.iter().position(|(id, _)| *id == leader.id);
-            if let Some(place) = place.filter(|place| *place != at % members.len()) {
+            let place = self.members().iter().position(|(id, _)| *id == leader.id);
+            if let Some(place) = place.filter(|_| leader.id != tailed) {
                 return place;
             }
         }
     }
 
-    /// Tails the log from `from` on, from the `at`-th member.
-    pub async fn tail(&self, from: LogIndex, at: usize) -> ServiceResult<Tail> {
+    /// Tails the log from `from` on, from the `at`-th member, which is named.
+    pub async fn tail(&self, from: LogIndex, at: usize) -> ServiceResult<(NodeId, Tail)> {
         let members = self.members();
-        members[at % members.len()].1.tail(from).await
+        let (id, member) = &members[at % members.len()];
+        Ok((*id, member.tail(from).await?))
     }
 
     /// The member believed to lead, and its place in the order.

@@ -1,6 +1,6 @@
 //! What every proposer and follower of the log shares: commands numbered and resent in order until their results
 //! are known ([`Outbox`], [`Proposer`]), the ensemble with its moving leader ([`Ensemble`]), and links to tree stores
-//! ([`open_link`]).
+//! ([`Stores`]).
 //!
 //! It does not interpret results: the owner of the link does, and tells the proposer what is acknowledged.
 
@@ -14,7 +14,7 @@ pub use backoff::Backoff;
 pub use ensemble::{Ensemble, LogMember};
 pub use outbox::Outbox;
 pub use proposer::Proposer;
-pub use stores::open_link;
+pub use stores::{StoreReplica, Stores};
 
 use menagerie_types::IncarnationId;
 

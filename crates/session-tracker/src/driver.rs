@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use menagerie_link::{Backoff, Ensemble, open_link};
+use menagerie_link::{Backoff, Ensemble, Stores};
 use menagerie_proto::ServiceError;
-use menagerie_proto::tree_store::{ReadOutcome, StoreLink, TreeStore};
+use menagerie_proto::tree_store::{ReadOutcome, StoreLink};
 use tracing::{info, warn};
 
 use crate::core::{Core, LinkFault, Question};
@@ -18,7 +18,7 @@ const RELINK_MAX: Duration = Duration::from_millis(100);
 const TICK_MAX_MS: u64 = 1_000;
 
 /// Runs until dropped.
-pub(crate) async fn drive(shared: Arc<Shared>, ensemble: Ensemble, stores: Vec<Arc<dyn TreeStore>>) {
+pub(crate) async fn drive(shared: Arc<Shared>, ensemble: Ensemble, stores: Stores) {
     let _stop = StopOnDrop(Arc::clone(&shared));
     loop {
         let proposer = shared.core.lock().proposer().clone();
@@ -65,21 +65,21 @@ async fn keep_time(shared: &Shared) {
 }
 
 /// Follows one replica after another. Ends when the results of what this incarnation proposed cannot be had any more.
-async fn follow(shared: &Shared, stores: &[Arc<dyn TreeStore>]) {
+async fn follow(shared: &Shared, stores: &Stores) {
     let mut backoff = Backoff::new(RELINK_MIN, RELINK_MAX);
-    let mut preferred = 0;
+    let mut lost = None;
     let mut reported = false;
     loop {
         let hello = shared.core.lock().hello();
-        match open_link(stores, preferred, &hello).await {
-            Ok((at, link)) => {
-                info!(store = at, "following a tree store");
-                (preferred, reported) = (at, false);
+        match stores.link(lost, &hello).await {
+            Ok((store, link)) => {
+                info!(%store, "following a tree store");
+                reported = false;
                 match follow_link(shared, link, &mut backoff).await {
                     LinkEnd::Forgotten => return,
-                    LinkEnd::Closed(reason) => warn!(store = at, reason, "link ended, looking for another"),
+                    LinkEnd::Closed(reason) => warn!(%store, reason, "link ended, looking for another"),
                 }
-                preferred += 1;
+                lost = Some(store);
             }
             Err(ServiceError::HistoryGone(reason)) => {
                 warn!(reason, "the results of earlier proposals are gone");

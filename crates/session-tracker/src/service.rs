@@ -4,9 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use menagerie_link::Ensemble;
+use menagerie_link::{Ensemble, Stores};
 use menagerie_proto::session_tracker::{Attempt, Established, SessionTracker, SessionTrackerStatus, Touched};
-use menagerie_proto::tree_store::TreeStore;
 use menagerie_proto::{ServiceError, ServiceResult};
 use menagerie_types::{IncarnationId, SessionId};
 use parking_lot::Mutex;
@@ -44,7 +43,7 @@ impl Shared {
 pub fn start(
     options: SessionTrackerOptions,
     ensemble: Ensemble,
-    stores: Vec<Arc<dyn TreeStore>>,
+    stores: Stores,
 ) -> (LocalSessionTracker, impl Future<Output = ()> + Send + 'static) {
     let shared = Arc::new(Shared {
         lease_ttl: Duration::from_millis(options.lease_ttl_ms().into()),

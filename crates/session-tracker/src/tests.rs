@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
-use menagerie_link::Ensemble;
+use menagerie_link::{Ensemble, Stores};
 use menagerie_proto::session_tracker::{Attempt, Established, SessionTracker};
 use menagerie_proto::tree_store::TreeStore;
 use menagerie_types::{IncarnationId, NodeId, SessionId};
@@ -42,7 +42,8 @@ impl Running {
 
     fn start_with(options: SessionTrackerOptions, fake: &Fake) -> Self {
         let log = (NodeId(1), Arc::new(fake.clone()) as Arc<_>);
-        let stores: Vec<Arc<dyn TreeStore>> = vec![Arc::new(fake.clone()), Arc::new(fake.clone())];
+        let store = |id| (NodeId(id), Arc::new(fake.clone()) as Arc<dyn TreeStore>);
+        let stores = Stores::new(vec![store(1), store(2)]);
         let (tracker, driver) = start(options, Ensemble::new(vec![log]), stores);
         let paused = Arc::new(AtomicBool::new(false));
         let driver = tokio::spawn(pausable(Arc::clone(&paused), driver));

@@ -14,6 +14,8 @@ use crate::checkpoint::{CheckpointStorage, SledStorage};
 pub struct TreeStoreOptions {
     /// Its configured id, unique among the replicas.
     pub id: NodeId,
+    /// `host:port` where the other components call it, for the directory; empty if they cannot.
+    pub address: String,
     /// Where its checkpoint lives. Made if it is not there.
     pub data_dir: PathBuf,
     /// A checkpoint is taken this long after the last one, if anything was applied.
@@ -54,6 +56,7 @@ impl TreeStoreOptions {
     pub fn new(id: NodeId, data_dir: impl Into<PathBuf>) -> Self {
         Self {
             id,
+            address: String::new(),
             data_dir: data_dir.into(),
             checkpoint_interval: Duration::from_secs(30),
             checkpoint_bytes: 64 * 1024 * 1024,

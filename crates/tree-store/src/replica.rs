@@ -9,7 +9,9 @@ use menagerie_proto::consensus::LogEntry;
 use menagerie_proto::tree_store::{LinkHello, LinkQueue, TreeStoreStatus};
 use menagerie_proto::{ServiceError, ServiceResult};
 use menagerie_tree::{ApplyError, Record, State};
-use menagerie_types::{LogIndex, Zxid};
+use menagerie_types::command::Command;
+use menagerie_types::command::registration::Register;
+use menagerie_types::{LogIndex, OpCode, SessionId, Zxid};
 use parking_lot::{Mutex, RwLock, RwLockWriteGuard};
 use tokio::sync::{Notify, watch};
 use tracing::error;
@@ -188,6 +190,23 @@ impl Replica {
         };
         let behind = |_| ServiceError::Behind { applied: self.state.read().zxid() };
         tokio::time::timeout(self.options.link_wait, reached).await.map_err(behind)?
+    }
+
+    /// Proposes a registration.
+    pub(crate) fn propose(&self, register: &Register) {
+        self.propose_internal(OpCode::Register, &register.encode());
+    }
+
+    /// Proposes a command of this replica's own.
+    pub(crate) fn propose_internal(&self, op: OpCode, body: &[u8]) {
+        self.proposer.push(&Command { op, session: SessionId::NONE, xid: 0, auth: &[], body });
+        self.proposer.wake();
+    }
+
+    /// As [`Self::wait_until`], but not for long.
+    pub(crate) async fn wait_shortly(&self, reached: impl Fn(&State) -> bool) -> ServiceResult<()> {
+        let waited = self.wait_until(|state| reached(state).then_some(()));
+        tokio::time::timeout(self.options.link_wait, waited).await.unwrap_or(Err(ServiceError::Deadline))
     }
 
     /// The replica has applied what was committed when it asked.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::future::join_all;
 use futures::{StreamExt, stream};
+use menagerie_link::Stores;
 use menagerie_proto::tree_store::{
     BackupRecords, RestoreBegin, RestoreOutcome, RestoreStep, RestoreSteps, RestoredReplica, TreeStore,
 };
@@ -31,14 +32,14 @@ const PEERS_PAUSE: Duration = Duration::from_millis(100);
 /// One restore, driven by this replica.
 struct Driver {
     replica: Arc<Replica>,
-    peers: Arc<[Arc<dyn TreeStore>]>,
+    peers: Stores,
     id: u64,
 }
 
 /// Begins a restore; the rest happens as the steps are taken.
 pub(crate) async fn begin(
     replica: Arc<Replica>,
-    peers: Arc<[Arc<dyn TreeStore>]>,
+    peers: Stores,
     begin: RestoreBegin,
     records: BackupRecords,
 ) -> ServiceResult<RestoreSteps> {
@@ -75,7 +76,7 @@ pub(crate) async fn begin(
 pub(crate) async fn abort(replica: Arc<Replica>) -> ServiceResult<bool> {
     replica.check_fault()?;
     let Some(restoring) = replica.state.read().restoring() else { return Ok(false) };
-    let driver = Driver { replica, peers: Arc::from([]), id: restoring.id };
+    let driver = Driver { replica, peers: Stores::new(Vec::new()), id: restoring.id };
     driver.propose(OpCode::RestoreAbort, &FinishRestore { id: restoring.id }.encode()).await?;
     // Its end may have been on its way.
     let finished = driver.replica.state.read().restored().is_some_and(|restored| restored.id == restoring.id);
@@ -135,7 +136,7 @@ impl Driver {
         let own =
             RestoredReplica { id: self.replica.options.id, verified: true, ..RestoredReplica::default() };
         let mut replicas = vec![own];
-        replicas.extend(join_all(self.peers.iter().map(|peer| verified(peer, restored))).await);
+        replicas.extend(join_all(self.peers.list().iter().map(|(_, peer)| verified(peer, restored))).await);
         Ok(RestoreOutcome { id: self.id, zxid, digest: restored.digest, replicas })
     }
 

@@ -1,5 +1,6 @@
 //! A replica of the tree in this process.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,15 +8,16 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures::StreamExt;
 use futures::stream;
-use menagerie_link::Ensemble;
+use menagerie_link::{Ensemble, Stores};
 use menagerie_proto::tree_store::{
-    BackupRecords, CheckpointStream, LinkHello, RestoreBegin, RestoreSteps, StoreLink, TreeStore,
-    TreeStoreStatus,
+    BackupRecords, CheckpointStream, Directory, LinkHello, Registered, RestoreBegin, RestoreSteps, StoreLink,
+    TreeStore, TreeStoreStatus,
 };
 use menagerie_proto::{ServiceError, ServiceResult};
-use menagerie_types::command::Command;
+use menagerie_tree::{Registration, State};
 use menagerie_types::command::internal::PublishConfig;
-use menagerie_types::{LogIndex, OpCode, SessionId};
+use menagerie_types::command::registration::{ADDRESS_LEN_MAX, Register, Role, Unregister};
+use menagerie_types::{LogIndex, NodeId, OpCode};
 use tracing::info;
 
 use crate::checkpoint::Checkpointer;
@@ -27,6 +29,8 @@ use crate::{TreeStoreError, TreeStoreOptions};
 
 /// How long a backup waits to learn how far the log is, and then for the replica to be that far.
 const BACKUP_BARRIER: Duration = Duration::from_secs(10);
+/// Commands for others that may wait for the log.
+const PROPOSED_BYTES_MAX: usize = 1 << 20;
 
 /// A replica that applies the log, answers reads and keeps a checkpoint. Cheap to clone.
 #[derive(Clone)]
@@ -34,21 +38,22 @@ pub struct LocalTreeStore {
     replica: Arc<Replica>,
     checkpointer: Checkpointer,
     ensemble: Ensemble,
-    peers: Arc<[Arc<dyn TreeStore>]>,
+    peers: Stores,
 }
 
 /// Opens the data directory and loads the checkpoint, on a thread of its own.
 ///
 /// The future returned applies the log, takes part in the ensemble's housekeeping, and ends after
-/// [`LocalTreeStore::shutdown`]. It must be spawned; in one process with consensus on that runtime, so that a commit
-/// is applied without a thread hand-over. `peers` are the other replicas.
+/// [`LocalTreeStore::shutdown`], or with the reason when the replica was taken out of the directory. It must be
+/// spawned; in one process with consensus on that runtime, so that a commit is applied without a thread hand-over.
+/// `peers` are the other replicas.
 ///
 /// Errors are those of the data directory. A damaged checkpoint is none: it is set aside and rebuilt.
 pub async fn open(
     options: TreeStoreOptions,
     ensemble: Ensemble,
-    peers: Vec<Arc<dyn TreeStore>>,
-) -> Result<(LocalTreeStore, impl Future<Output = ()> + Send + 'static), TreeStoreError> {
+    peers: Stores,
+) -> Result<(LocalTreeStore, impl Future<Output = Option<String>> + Send + 'static), TreeStoreError> {
     let (replica, checkpointer) = Checkpointer::start(options).await?;
     let (index, zxid) = {
         let state = replica.state.read();
@@ -62,7 +67,7 @@ pub async fn open(
         peers: peers.clone(),
     };
     let task = run::run(context);
-    Ok((LocalTreeStore { replica, checkpointer, ensemble, peers: peers.into() }, task))
+    Ok((LocalTreeStore { replica, checkpointer, ensemble, peers }, task))
 }
 
 impl LocalTreeStore {
@@ -84,15 +89,37 @@ impl LocalTreeStore {
         {
             return;
         }
-        let (body, session) = (config.encode(), SessionId::NONE);
-        replica.proposer.push(&Command {
-            op: OpCode::PublishConfig,
-            session,
-            xid: 0,
-            auth: &[],
-            body: &body,
-        });
-        replica.proposer.wake();
+        replica.propose_internal(OpCode::PublishConfig, &config.encode());
+    }
+
+    /// Which tree stores, session trackers and gateways there are, as this replica has applied it.
+    pub fn known(&self) -> Directory {
+        let state = self.replica.state.read();
+        let checkpoints: BTreeMap<NodeId, LogIndex> = state.replicas().collect();
+        let component = |(role, id, row): (Role, NodeId, &Registration)| Registered {
+            role,
+            id,
+            address: row.address.clone(),
+            life: row.life,
+            seen_ms: row.seen_ms,
+            checkpoint: match role {
+                Role::TreeStore => checkpoints.get(&id).copied().unwrap_or_default(),
+                Role::SessionTracker | Role::Gateway => LogIndex(0),
+            },
+        };
+        Directory { components: state.directory().map(component).collect(), time_ms: state.time_ms() }
+    }
+
+    /// Commands for others are taken by a replica that follows the log, and not without bound.
+    fn check_proposes(&self) -> ServiceResult<()> {
+        self.replica.check_fault()?;
+        if !self.replica.is_caught_up() {
+            return Err(ServiceError::Unavailable("the replica is catching up".into()));
+        }
+        match self.replica.proposer.unacknowledged_bytes() {
+            0..PROPOSED_BYTES_MAX => Ok(()),
+            _ => Err(ServiceError::Overloaded("commands wait for the log".into())),
+        }
     }
 
     /// The state's digest after the entry at `index`, if that was applied here and not too long ago.
@@ -146,7 +173,7 @@ impl TreeStore for LocalTreeStore {
     }
 
     async fn restore(&self, begin: RestoreBegin, records: BackupRecords) -> ServiceResult<RestoreSteps> {
-        restore::begin(Arc::clone(&self.replica), Arc::clone(&self.peers), begin, records).await
+        restore::begin(Arc::clone(&self.replica), self.peers.clone(), begin, records).await
     }
 
     async fn abort_restore(&self) -> ServiceResult<bool> {
@@ -155,5 +182,42 @@ impl TreeStore for LocalTreeStore {
 
     async fn status(&self) -> ServiceResult<TreeStoreStatus> {
         Ok(self.replica.status())
+    }
+
+    async fn directory(&self) -> ServiceResult<Directory> {
+        self.replica.check_fault()?;
+        match self.replica.is_caught_up() {
+            true => Ok(self.known()),
+            false => Err(ServiceError::Unavailable("the replica is catching up".into())),
+        }
+    }
+
+    async fn register(&self, component: Registered) -> ServiceResult<()> {
+        let Registered { role, id, address, life, .. } = component;
+        if role == Role::TreeStore {
+            return Err(ServiceError::Invalid("tree stores register themselves".into()));
+        }
+        if address.len() > ADDRESS_LEN_MAX {
+            return Err(ServiceError::Invalid("the address is too long".into()));
+        }
+        self.check_proposes()?;
+        let checkpoint = LogIndex(0);
+        self.replica.propose(&Register { role, id, life, join: true, checkpoint, address });
+        self.replica
+            .wait_shortly(|state| state.registration(role, id).is_some_and(|row| row.life == life))
+            .await
+    }
+
+    async fn unregister(&self, role: Role, id: NodeId) -> ServiceResult<bool> {
+        self.check_proposes()?;
+        let is_gone = |state: &State| {
+            let checkpoint = role == Role::TreeStore && state.replicas().any(|(replica, _)| replica == id);
+            !checkpoint && state.registration(role, id).is_none()
+        };
+        if is_gone(&self.replica.state.read()) {
+            return Ok(false);
+        }
+        self.replica.propose_internal(OpCode::Unregister, &Unregister { role, id }.encode());
+        self.replica.wait_shortly(is_gone).await.map(|()| true)
     }
 }

@@ -223,7 +223,7 @@ impl State {
     }
 
     /// A header and nothing else.
-    fn reply<E: Effects>(&self, command: &Command<'_>, effects: &mut E) {
+    pub(crate) fn reply<E: Effects>(&self, command: &Command<'_>, effects: &mut E) {
         let out = effects.replies();
         let mark = begin_reply(out, command.xid, self.zxid, 0);
         end_reply(out, mark);

@@ -7,6 +7,7 @@
 mod acl;
 mod apply;
 pub mod checkpoint;
+mod directory;
 mod effects;
 mod error;
 mod exactly_once;
@@ -21,6 +22,7 @@ mod state;
 mod tree;
 
 pub use checkpoint::{CheckpointError, Loader, Meta, Record, Sum};
+pub use directory::Registration;
 pub use effects::Effects;
 pub use error::ApplyError;
 pub use lease::Lease;

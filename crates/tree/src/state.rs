@@ -6,6 +6,7 @@ use bytes::Bytes;
 use menagerie_types::{EventType, IncarnationId, LogIndex, NodeId, SessionId, Zxid};
 
 use crate::checkpoint::{RowChanges, RowKey};
+use crate::directory::Directory;
 use crate::exactly_once::Incarnations;
 use crate::history::EventHistory;
 use crate::lease::{Lease, LeaseState};
@@ -25,6 +26,7 @@ pub struct State {
     pub(crate) incarnations: Incarnations,
     pub(crate) lease: LeaseState,
     pub(crate) replicas: BTreeMap<NodeId, LogIndex>,
+    pub(crate) directory: Directory,
     /// The entry that made the ensemble which `/zookeeper/config` shows; 0 for none yet.
     pub(crate) ensemble: LogIndex,
     pub(crate) rows: RowChanges,
@@ -67,6 +69,7 @@ impl State {
             incarnations: Incarnations::default(),
             lease: LeaseState::default(),
             replicas: BTreeMap::new(),
+            directory: Directory::new(),
             ensemble: LogIndex(0),
             rows: RowChanges::default(),
             restore: None,
@@ -104,7 +107,8 @@ impl State {
             self.restore.as_ref().map_or(0, |restore| restore.digest()),
         ];
         let replicas = self.replicas.iter().map(|(id, checkpoint)| row_hash(b'r', &[id.0, checkpoint.0]));
-        parts.into_iter().chain(replicas).fold(0, u64::wrapping_add)
+        let directory = self.directory().map(|(role, id, registration)| registration.digest(role, id));
+        parts.into_iter().chain(replicas).chain(directory).fold(0, u64::wrapping_add)
     }
 
     /// Number of znodes, the root counted once.

@@ -15,10 +15,11 @@
 //! `policy` is what the proposer's configuration allows ([`Policy`]): it travels with the commands so that every
 //! replica judges them alike. Version 1 had none; it is still read, as if nothing was allowed.
 //! The body of a client command is the jute request record exactly as the client sent it; the bodies of
-//! Menagerie's own commands are in [`internal`].
+//! Menagerie's own commands are in [`internal`] and [`registration`].
 
 pub mod internal;
 mod policy;
+pub mod registration;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 

@@ -109,6 +109,10 @@ ops! {
     RestoreEnd = 1011;
     /// Gives an unfinished restore up (tree store).
     RestoreAbort = 1012;
+    /// Enters a component into the directory (tree store, for itself and others).
+    Register = 1013;
+    /// Takes a component out of the directory (tree store).
+    Unregister = 1014;
 }
 
 impl OpCode {

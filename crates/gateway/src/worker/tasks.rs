@@ -6,10 +6,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use menagerie_link::{Backoff, open_link};
+use menagerie_link::Backoff;
 use menagerie_proto::ServiceError;
 use menagerie_proto::session_tracker::SessionTracker;
 use menagerie_proto::tree_store::StoreLink;
+use menagerie_types::NodeId;
 use tracing::{debug, info, warn};
 
 use super::Worker;
@@ -18,6 +19,10 @@ use super::sessions::EstablishTarget;
 
 const RETRY_MIN: Duration = Duration::from_millis(10);
 const RETRY_MAX: Duration = Duration::from_millis(250);
+/// How often a worker that is linked to another replica than the first one looks whether that one serves.
+const LOOK_MIN: Duration = Duration::from_secs(2);
+const LOOK_MAX: Duration = Duration::from_secs(60);
+const STATUS_TIMEOUT: Duration = Duration::from_millis(500);
 /// Attempts for sessions sent to the tracker in one call.
 const ATTEMPTS_MAX: usize = 2048;
 /// How long a barrier is looked for before the look starts over.
@@ -31,22 +36,31 @@ pub fn link_task(worker: &Worker) -> Pin<Box<dyn Future<Output = ()>>> {
 impl Worker {
     async fn link(self) {
         let mut backoff = Backoff::new(RETRY_MIN, RETRY_MAX);
-        let mut preferred = 0;
+        let mut looks = Backoff::new(LOOK_MIN, LOOK_MAX);
+        let mut lost = None;
         loop {
             let hello = self.with_core(|core| core.hello());
-            match open_link(&self.shared.stores, preferred, &hello).await {
-                Ok((at, link)) => {
+            match self.shared.stores.link(lost, &hello).await {
+                Ok((store, link)) => {
                     backoff.reset();
-                    info!(store = at, incarnation = %hello.incarnation, "linked to a tree store");
-                    let error = self.follow(link).await;
+                    info!(%store, incarnation = %hello.incarnation, "linked to a tree store");
+                    let end = self.follow(link, self.preferred_serves(store, &mut looks)).await;
                     if self.with_core(|core| {
                         core.unlink();
                         core.lost
                     }) {
                         return;
                     }
-                    warn!(store = at, %error, "the link to the tree store broke");
-                    preferred = at + 1;
+                    lost = match end {
+                        LinkEnd::Moves => {
+                            info!(%store, "leaving for the preferred tree store");
+                            None
+                        }
+                        LinkEnd::Broke(error) => {
+                            warn!(%store, %error, "the link to the tree store broke");
+                            Some(store)
+                        }
+                    };
                 }
                 Err(ServiceError::HistoryGone(why)) => {
                     warn!(%why, "no tree store can say what became of the outstanding requests");
@@ -61,14 +75,41 @@ impl Worker {
         }
     }
 
-    /// Takes what the replica delivers, until the link breaks.
-    async fn follow(&self, link: Box<dyn StoreLink>) -> ServiceError {
+    /// Resolves when the first of the replicas serves, and is not the linked one: one was added, or has come back. Every
+    /// look in vain makes the next one later; a change of the replicas is looked at without delay.
+    async fn preferred_serves(&self, linked: NodeId, looks: &mut Backoff) {
+        let mut changes = self.shared.stores.changes();
+        loop {
+            let first = self.shared.stores.list().first().cloned();
+            match first.filter(|(id, _)| *id != linked) {
+                None => {
+                    looks.reset();
+                    let _ = changes.changed().await;
+                }
+                Some((_, preferred)) => {
+                    let _ = tokio::time::timeout(looks.step(), changes.changed()).await;
+                    let status = tokio::time::timeout(STATUS_TIMEOUT, preferred.status()).await;
+                    if matches!(status, Ok(Ok(status)) if status.serving) {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Takes what the replica delivers, until the link breaks or `moves` resolves.
+    async fn follow(&self, link: Box<dyn StoreLink>, moves: impl Future<Output = ()>) -> LinkEnd {
         let queue = self.with_core(|core| core.relink(link));
+        let mut moves = std::pin::pin!(moves);
         let mut items = Vec::new();
         loop {
-            queue.ready().await;
+            tokio::select! {
+                biased;
+                () = queue.ready() => {}
+                () = &mut moves => return LinkEnd::Moves,
+            }
             if let Err(error) = queue.take(&mut items) {
-                return error;
+                return LinkEnd::Broke(error);
             }
             let lost = self.with_core(|core| {
                 items.drain(..).for_each(|item| core.deliver(item));
@@ -77,7 +118,8 @@ impl Worker {
             self.flush();
             self.with_core(|core| core.serve_streams());
             if lost {
-                return ServiceError::HistoryGone("this incarnation is forgotten".into());
+                let forgotten = "this incarnation is forgotten".into();
+                return LinkEnd::Broke(ServiceError::HistoryGone(forgotten));
             }
         }
     }
@@ -223,6 +265,13 @@ impl Worker {
             });
         }
     }
+}
+
+/// Why a link is given up.
+enum LinkEnd {
+    /// Another replica is the one to be linked to.
+    Moves,
+    Broke(ServiceError),
 }
 
 fn is_wanted(target: &SyncTarget) -> bool {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use super::four_letter_words::FourLetterWords;
-use super::members::{Members, Trackers};
+use super::members::{Members, Trackers, host_port};
 use super::node_name::{NodeName, fixed, fixed_or_random};
 use crate::error::{Error, Result};
 use crate::settings::{Given, Settings, session_timeouts};
@@ -147,6 +147,10 @@ pub struct ConsensusArgs {
     /// All members of the log, this one too
     #[arg(long, env = "MENAGERIE_PEERS", value_name = "1=HOST:PORT,...", required = true)]
     pub peers: Members,
+    /// If --peers does not list this member: wait until `menagerie admin add` makes it one of an ensemble that exists
+    #[arg(long, env = "MENAGERIE_JOIN", num_args = 0..=1, require_equals = true, default_missing_value = "true",
+          default_value_t = false)]
+    pub join: bool,
     /// Common flags.
     #[command(flatten)]
     pub common: Common,
@@ -161,12 +165,15 @@ pub struct TreeStoreArgs {
     /// Where the checkpoints are; made if missing
     #[arg(long, env = "MENAGERIE_DATA_DIR", value_name = "DIR", required = true)]
     pub data_dir: PathBuf,
-    /// All members of the log
+    /// Members of the log to begin with; later the log itself says who they are
     #[arg(long, env = "MENAGERIE_CONSENSUS", value_name = "1=HOST:PORT,...", required = true)]
     pub consensus: Members,
-    /// All replicas of the tree, this one too
+    /// Replicas of the tree to begin with; later those that have registered count
     #[arg(long, env = "MENAGERIE_STORES", value_name = "1=HOST:PORT,...", required = true)]
     pub stores: Members,
+    /// Where the others call this replica [default: as --stores says, else --listen]
+    #[arg(long, env = "MENAGERIE_ADVERTISE", value_name = "HOST:PORT", value_parser = host_port)]
+    pub advertise: Option<String>,
     /// Common flags.
     #[command(flatten)]
     pub common: Common,
@@ -178,12 +185,15 @@ pub struct SessionTrackerArgs {
     /// This tracker's id: a number, a name that ends in an ordinal (session-tracker-0 is 1), or random
     #[arg(long, env = "MENAGERIE_ID", value_name = "N", default_value = "random", value_parser = fixed_or_random)]
     pub id: NodeName,
-    /// All members of the log
+    /// Members of the log to begin with; later the log itself says who they are
     #[arg(long, env = "MENAGERIE_CONSENSUS", value_name = "1=HOST:PORT,...", required = true)]
     pub consensus: Members,
-    /// All replicas of the tree
+    /// Replicas of the tree to begin with; later those that have registered count
     #[arg(long, env = "MENAGERIE_STORES", value_name = "1=HOST:PORT,...", required = true)]
     pub stores: Members,
+    /// Where the gateways call this tracker [default: --listen]
+    #[arg(long, env = "MENAGERIE_ADVERTISE", value_name = "HOST:PORT", value_parser = host_port)]
+    pub advertise: Option<String>,
     /// Milliseconds of a tick; sessions last 2 to 20 ticks
     #[arg(long, env = "MENAGERIE_TICK_TIME", value_name = "MS", default_value_t = 2000, value_parser = milliseconds())]
     pub tick_time: u32,
@@ -207,15 +217,16 @@ pub struct GatewayArgs {
     /// This gateway's id: a number, a name that ends in an ordinal (gateway-0 is 1), or random
     #[arg(long, env = "MENAGERIE_ID", value_name = "N", default_value = "random", value_parser = fixed_or_random)]
     pub id: NodeName,
-    /// All members of the log
+    /// Members of the log to begin with; later the log itself says who they are
     #[arg(long, env = "MENAGERIE_CONSENSUS", value_name = "1=HOST:PORT,...", required = true)]
     pub consensus: Members,
-    /// All replicas of the tree
+    /// Replicas of the tree to begin with; later those that have registered count
     #[arg(long, env = "MENAGERIE_STORES", value_name = "1=HOST:PORT,...", required = true)]
     pub stores: Members,
-    /// All session trackers, or dns:NAME:PORT for every address that a name resolves to
-    #[arg(long, env = "MENAGERIE_TRACKERS", value_name = "1=HOST:PORT,...|dns:NAME:PORT", required = true)]
-    pub trackers: Trackers,
+    /// Session trackers to begin with, or dns:NAME:PORT for every address that a name resolves to; later those that
+    /// have registered count
+    #[arg(long, env = "MENAGERIE_TRACKERS", value_name = "1=HOST:PORT,...|dns:NAME:PORT")]
+    pub trackers: Option<Trackers>,
     /// Where to serve ZooKeeper clients
     #[arg(long, env = "MENAGERIE_CLIENT_ADDR", value_name = "ADDR:PORT", default_value = "0.0.0.0:2181", value_parser = address)]
     pub client_addr: SocketAddr,
@@ -263,6 +274,20 @@ impl SessionTrackerArgs {
             "is {least} ms, more than the largest timeout of {most} ms; lower it or raise --max-session-timeout"
         );
         Err(Error::config("--min-session-timeout", problem))
+    }
+}
+
+/// Where the others call a component: as it was told, as a list says, or where it listens.
+pub fn advertised(given: Option<&str>, listed: Option<&str>, listen: SocketAddr) -> Result<String> {
+    match given.or(listed) {
+        Some(address) => Ok(address.to_owned()),
+        None if !listen.ip().is_unspecified() => Ok(listen.to_string()),
+        None => {
+            let problem = format!(
+                "is missing: --listen {listen} is every interface of this machine; give the HOST:PORT where the others call it"
+            );
+            Err(Error::config("--advertise", problem))
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 const MEMBERS_MAX: usize = 64;
 
 /// Members by id, each with its `host:port`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Members(BTreeMap<NodeId, String>);
 
 /// Where the session trackers are.
@@ -29,6 +29,11 @@ impl Members {
         self.0.iter().map(|(id, address)| (*id, address.as_str()))
     }
 
+    /// Where the member is; none if it is not listed.
+    pub fn get(&self, id: NodeId) -> Option<&str> {
+        self.0.get(&id).map(String::as_str)
+    }
+
     /// An error unless `id` is listed; `flag` is the list's name.
     pub(super) fn require(&self, flag: &str, id: NodeId) -> Result<()> {
         if self.0.contains_key(&id) {
@@ -36,7 +41,7 @@ impl Members {
         }
         let ids: Vec<String> = self.0.keys().map(ToString::to_string).collect();
         let problem = format!(
-            "{id} is not in {flag}, which lists {}; add {id}=HOST:PORT there or change --id",
+            "{id} is not in {flag}, which lists {}; change --id, add {id}=HOST:PORT to found a new ensemble with it, or give --join to wait for `menagerie admin add`",
             ids.join(", ")
         );
         Err(Error::config("--id", problem))
@@ -149,7 +154,7 @@ mod tests {
         let problem = members.require("--peers", NodeId(3)).expect_err("3 is not there").to_string();
         assert_eq!(
             problem,
-            "--id: 3 is not in --peers, which lists 1, 2; add 3=HOST:PORT there or change --id"
+            "--id: 3 is not in --peers, which lists 1, 2; change --id, add 3=HOST:PORT to found a new ensemble with it, or give --join to wait for `menagerie admin add`"
         );
     }
 }

@@ -15,7 +15,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 pub use args::{
     ClientLimits, Common, ConsensusArgs, GatewayArgs, LogFormat, Logging, Properties, ServerArgs,
-    SessionTrackerArgs, StandaloneArgs, TreeStoreArgs, timeouts_of,
+    SessionTrackerArgs, StandaloneArgs, TreeStoreArgs, advertised, timeouts_of,
 };
 pub use four_letter_words::FourLetterWords;
 pub use members::{Members, Trackers};
@@ -87,12 +87,13 @@ impl Cli {
         match &self.role {
             Role::Standalone(_)
             | Role::Server(_)
+            | Role::TreeStore(_)
             | Role::SessionTracker(_)
             | Role::Gateway(_)
             | Role::Admin(_)
             | Role::Bench(_) => Ok(()),
+            Role::Consensus(args) if args.join => Ok(()),
             Role::Consensus(args) => args.peers.require("--peers", args.id.node_id()),
-            Role::TreeStore(args) => args.stores.require("--stores", args.id.node_id()),
         }
     }
 

@@ -24,13 +24,26 @@ pub struct ConsensusPart {
     raft: RaftService,
 }
 
-/// Starts member `id` of `members`, with its log in `dir`. It need not have a leader yet.
+/// Who a member is when it starts for the first time.
+pub struct Founding {
+    /// Its id.
+    pub id: NodeId,
+    /// The ensemble as it begins.
+    pub members: Vec<Member>,
+    /// If it is not among them it waits to be added to one that exists.
+    pub joins: bool,
+    /// Where its log is.
+    pub dir: PathBuf,
+}
+
+/// Starts a member. It need not have a leader yet.
 pub async fn start(
     process: &mut Process,
     thread: &RuntimeThread,
-    (id, members, dir): (NodeId, Vec<Member>, PathBuf),
+    founding: Founding,
 ) -> Result<ConsensusPart> {
-    let options = ConsensusOptions::new(id, dir, members);
+    let Founding { id, members, joins, dir } = founding;
+    let options = ConsensusOptions { joins, ..ConsensusOptions::new(id, dir, members) };
     let started = thread.run(menagerie_consensus::start(options)).await?;
     let (local, raft) = started.map_err(|error| Error::component(NAME, advice(&error)))?;
     let looked_at = local.clone();

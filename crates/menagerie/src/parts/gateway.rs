@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use menagerie_gateway::{ApiHandle, Gateway, GatewayOptions, Trackers};
-use menagerie_link::Ensemble;
+use menagerie_link::{Ensemble, Stores};
 use menagerie_proto::session_tracker::SessionTracker;
 use menagerie_proto::tree_store::TreeStore;
 use serde_json::json;
@@ -29,7 +29,7 @@ pub struct Backends {
     /// The log.
     pub ensemble: Ensemble,
     /// Replicas of the tree.
-    pub stores: Vec<Arc<dyn TreeStore>>,
+    pub stores: Stores,
     /// Session trackers.
     pub trackers: Trackers,
 }
@@ -78,15 +78,11 @@ pub fn start(process: &mut Process, options: GatewayOptions, backends: Backends)
 }
 
 /// Clients can be served when a replica serves and an active tracker is known.
-async fn look(
-    gateway: Option<Arc<Gateway>>,
-    stores: Vec<Arc<dyn TreeStore>>,
-    trackers: Trackers,
-) -> Condition {
+async fn look(gateway: Option<Arc<Gateway>>, stores: Stores, trackers: Trackers) -> Condition {
     let serves = |store: Arc<dyn TreeStore>| async move { store.status().await.is_ok_and(|s| s.serving) };
     let active =
         |tracker: Arc<dyn SessionTracker>| async move { tracker.status().await.is_ok_and(|s| s.active) };
-    let store = any(stores.into_iter().map(serves)).await;
+    let store = any(stores.list().iter().map(|(_, store)| serves(Arc::clone(store)))).await;
     let tracker = any(trackers.list().iter().map(|(_, tracker)| active(Arc::clone(tracker)))).await;
     let (mode, connections) = match &gateway {
         Some(gateway) => (gateway.facts().mode, gateway.stats().connections()),

@@ -1,8 +1,8 @@
 //! What roles are made of: each part starts one component, and says how it is looked at and stopped.
 
+pub mod cluster;
 pub mod consensus;
 pub mod gateway;
-pub mod membership;
 mod per_thread;
 pub mod public_api;
 pub mod remote;

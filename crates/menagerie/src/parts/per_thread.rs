@@ -13,9 +13,11 @@ use menagerie_proto::consensus::{
     Consensus, ConsensusClient, ConsensusStatus, Leaders, Member, Proposals, Tail,
 };
 use menagerie_proto::tree_store::{
-    CheckpointStream, LinkHello, StoreLink, TreeStore, TreeStoreClient, TreeStoreStatus,
+    CheckpointStream, Directory, LinkHello, Registered, StoreLink, TreeStore, TreeStoreClient,
+    TreeStoreStatus,
 };
-use menagerie_types::LogIndex;
+use menagerie_types::command::registration::Role;
+use menagerie_types::{LogIndex, NodeId};
 use parking_lot::Mutex;
 use tonic::transport::{Channel, Error};
 
@@ -77,6 +79,10 @@ impl Consensus for PerThread<ConsensusClient> {
         self.here()?.leaders().await
     }
 
+    async fn transfer_leadership(&self, to: Option<NodeId>) -> ServiceResult<NodeId> {
+        self.here()?.transfer_leadership(to).await
+    }
+
     async fn status(&self) -> ServiceResult<ConsensusStatus> {
         self.here()?.status().await
     }
@@ -94,5 +100,17 @@ impl TreeStore for PerThread<TreeStoreClient> {
 
     async fn status(&self) -> ServiceResult<TreeStoreStatus> {
         self.here()?.status().await
+    }
+
+    async fn directory(&self) -> ServiceResult<Directory> {
+        self.here()?.directory().await
+    }
+
+    async fn register(&self, component: Registered) -> ServiceResult<()> {
+        self.here()?.register(component).await
+    }
+
+    async fn unregister(&self, role: Role, id: NodeId) -> ServiceResult<bool> {
+        self.here()?.unregister(role, id).await
     }
 }

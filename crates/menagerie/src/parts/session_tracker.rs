@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use menagerie_link::Ensemble;
+use menagerie_gateway::Trackers;
+use menagerie_link::{Ensemble, Stores};
 use menagerie_proto::session_tracker::{SessionTracker, SessionTrackerServer, SessionTrackerStatus};
-use menagerie_proto::tree_store::TreeStore;
 use menagerie_session_tracker::{LocalSessionTracker, SessionTrackerOptions};
 use menagerie_types::NodeId;
 use serde_json::{Value, json};
@@ -35,12 +35,21 @@ pub fn options(
 }
 
 /// What becomes of the lease when the process stops.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone)]
 pub enum OnStop {
     /// Another tracker takes over at once.
     Release,
-    /// There is no other tracker: the next start goes on with it.
-    Keep,
+    /// The same, unless this tracker is the only one of these then: its next start goes on with the lease.
+    ReleaseToOthers(Trackers),
+}
+
+impl OnStop {
+    fn releases(&self) -> bool {
+        match self {
+            Self::Release => true,
+            Self::ReleaseToOthers(trackers) => trackers.list().len() > 1,
+        }
+    }
 }
 
 /// A tracker that works on the runtime it was started on.
@@ -52,7 +61,7 @@ pub struct SessionTrackerPart {
 pub fn start(
     process: &mut Process,
     (options, on_stop): (SessionTrackerOptions, OnStop),
-    (ensemble, stores): (Ensemble, Vec<Arc<dyn TreeStore>>),
+    (ensemble, stores): (Ensemble, Stores),
 ) -> SessionTrackerPart {
     let (local, driver) = menagerie_session_tracker::start(options, ensemble, stores);
     let driving = tokio::spawn(driver);
@@ -68,7 +77,7 @@ pub fn start(
     process.board.add(NAME, move || look(looked_at.clone()));
     let stopped = local.clone();
     process.on_stop(NAME, async move {
-        if on_stop == OnStop::Release {
+        if on_stop.releases() {
             stopped.release().await;
         }
         abort.abort();

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use menagerie_link::Ensemble;
+use menagerie_link::{Ensemble, Stores};
 use menagerie_proto::tree_store::{TreeStore, TreeStoreServer, TreeStoreStatus};
 use menagerie_tree_store::{LocalTreeStore, TreeStoreOptions};
 use menagerie_types::NodeId;
@@ -24,14 +24,14 @@ pub struct TreeStorePart {
     pub local: LocalTreeStore,
 }
 
-/// Starts replica `id` with its checkpoint in `dir`; it applies the log on `thread`.
+/// Starts replica `id`, called at `address`, with its checkpoint in `dir`; it applies the log on `thread`.
 pub async fn start(
     process: &mut Process,
     thread: &RuntimeThread,
-    (id, dir): (NodeId, PathBuf),
-    (ensemble, peers): (Ensemble, Vec<Arc<dyn TreeStore>>),
+    (id, address, dir): (NodeId, String, PathBuf),
+    (ensemble, peers): (Ensemble, Stores),
 ) -> Result<TreeStorePart> {
-    let options = TreeStoreOptions::new(id, dir);
+    let options = TreeStoreOptions { address, ..TreeStoreOptions::new(id, dir) };
     let opened = menagerie_tree_store::open(options, ensemble, peers).await;
     let (local, apply) = opened.map_err(|error| Error::component(NAME, error))?;
     let applying = thread.handle().spawn(apply);
@@ -39,11 +39,13 @@ pub async fn start(
     tokio::spawn(async move {
         let outcome = applying.await;
         if !stopping.is_cancelled() {
+            let advice = "start this process again; if it recurs, `menagerie admin rebuild` has the replica rebuilt from its peers";
             let ended = || applied.fault().unwrap_or_else(|| "its apply loop ended".to_owned());
-            let why = outcome.err().map_or_else(ended, |error| error.to_string());
-            let problem = format!(
-                "{why}; start this process again; if it recurs, `menagerie admin rebuild` has the replica rebuilt from its peers"
-            );
+            let problem = match outcome {
+                Ok(Some(removed)) => removed,
+                Ok(None) => format!("{}; {advice}", ended()),
+                Err(error) => format!("{error}; {advice}"),
+            };
             let _ = fatal.send(Error::component(NAME, problem)).await;
         }
     });

@@ -1,5 +1,7 @@
 //! `menagerie consensus`: one member of the log.
 
+use std::sync::Arc;
+
 use menagerie_proto::consensus::Member;
 use metrics_exporter_prometheus::PrometheusHandle;
 
@@ -8,7 +10,9 @@ use crate::cli::ConsensusArgs;
 use crate::data_dir::DataDir;
 use crate::error::Result;
 use crate::grpc::GrpcServer;
-use crate::parts::consensus;
+use crate::parts::cluster::{self, Following, Seeds};
+use crate::parts::consensus::{self, Founding};
+use crate::parts::remote;
 use crate::process::Process;
 use crate::threads::RuntimeThread;
 
@@ -27,8 +31,20 @@ pub async fn run(args: &ConsensusArgs, recorder: PrometheusHandle) -> Result<()>
         info: String::new(),
     };
     let members = args.peers.iter().map(member).collect();
-    let part = consensus::start(&mut process, &thread, (id, members, data.log())).await?;
+    let founding = Founding { id, members, joins: args.join, dir: data.log() };
+    let part = consensus::start(&mut process, &thread, founding).await?;
     part.hand_over_on_stop(&mut process, &thread);
+    let own = (id, Arc::new(part.local.clone()) as _);
+    let following = Following {
+        seeds: Seeds { consensus: args.peers.clone(), ..Seeds::default() },
+        consensus: Some(part.local.clone()),
+        store: None,
+        ensembles: vec![remote::ensemble(&args.peers, Some(own))?],
+        stores: Vec::new(),
+        trackers: None,
+        classic: None,
+    };
+    cluster::follow(&process, following);
     component::serve(&process, &thread, part.serve_on(GrpcServer::new()), internal).await?;
     process.run(admin, move || println!("{line}")).await
 }

@@ -1,5 +1,7 @@
 //! `menagerie gateway`: one gateway for clients.
 
+use menagerie_gateway::Trackers;
+use menagerie_types::command::registration::Role;
 use metrics_exporter_prometheus::PrometheusHandle;
 
 use super::component;
@@ -7,6 +9,7 @@ use crate::cli::GatewayArgs;
 use crate::error::Result;
 use crate::grpc::GrpcServer;
 use crate::listen::bind;
+use crate::parts::cluster::{self, Component, Following, Seeds};
 use crate::parts::gateway::{self, Backends};
 use crate::parts::{public_api, remote};
 use crate::process::Process;
@@ -22,13 +25,28 @@ pub async fn run(args: &GatewayArgs, recorder: PrometheusHandle) -> Result<()> {
     let id = args.id.node_id();
     let mut line = component::introduce("gateway", id, &internal);
     let mut process = Process::new(recorder);
-    let trackers = remote::known_trackers(&args.trackers)?;
-    let mut stores = remote::stores(&args.stores, None)?;
-    // Gateways spread over the replicas by their ids.
-    let first = usize::try_from(id.0.wrapping_sub(1) % stores.len().max(1) as u64).unwrap_or(0);
-    stores.rotate_left(first);
-    let backends = Backends { ensemble: remote::ensemble(&args.consensus, None)?, stores, trackers };
-    let part = gateway::start(&mut process, options, backends)?;
+    let (ensemble, trackers) = (remote::ensemble(&args.consensus, None)?, Trackers::default());
+    let list = component::stores(&args.stores, id)?;
+    // Nobody calls it; this is where clients do.
+    let component = Component { role: Role::Gateway, id, address: args.client_addr.to_string() };
+    cluster::register(&mut process, component, list.stores.clone());
+    let (stores, known) = (list.stores.clone(), trackers.clone());
+    let part =
+        gateway::start(&mut process, options, Backends { ensemble: ensemble.clone(), stores, trackers })?;
+    let following = Following {
+        seeds: Seeds {
+            consensus: args.consensus.clone(),
+            stores: args.stores.clone(),
+            trackers: args.trackers.clone(),
+        },
+        consensus: None,
+        store: None,
+        ensembles: vec![ensemble],
+        stores: vec![list],
+        trackers: Some((known, None)),
+        classic: None,
+    };
+    cluster::follow(&process, following);
     line += &format!(", {}", part.addresses());
     if let Some(bound) = grpc {
         line += &format!(", grpc {}", bound.address);

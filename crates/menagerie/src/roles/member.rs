@@ -9,22 +9,24 @@ use std::sync::Arc;
 
 use menagerie_gateway::GatewayOptions;
 use menagerie_gateway::Trackers;
-use menagerie_link::Ensemble;
+use menagerie_link::{Ensemble, Stores};
 use menagerie_proto::consensus::Member;
 use menagerie_session_tracker::SessionTrackerOptions;
 use menagerie_types::NodeId;
+use menagerie_types::command::registration::Role;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tracing::warn;
 
-use crate::cli::Members;
+use crate::cli::{self, Members};
 use crate::error::Result;
 use crate::grpc::GrpcServer;
 use crate::listen::{Bound, bind};
-use crate::parts::consensus::ConsensusPart;
+use crate::parts::cluster::{self, Component, Following, Own, Seeds, StoreList};
+use crate::parts::consensus::{ConsensusPart, Founding};
 use crate::parts::gateway::{Backends, with_smallest_timeout};
 use crate::parts::session_tracker::{OnStop, SessionTrackerPart};
 use crate::parts::tree_store::TreeStorePart;
-use crate::parts::{consensus, gateway, membership, public_api, remote, session_tracker, tree_store};
+use crate::parts::{consensus, gateway, public_api, remote, session_tracker, tree_store};
 use crate::process::Process;
 use crate::threads::RuntimeThread;
 
@@ -37,8 +39,10 @@ pub struct Plan {
     pub name: &'static str,
     /// Its id among `members`.
     pub id: NodeId,
-    /// The ensemble.
+    /// The members to begin with, this one too.
     pub members: Vec<Member>,
+    /// Those that found the ensemble; without this one, it waits to be added.
+    pub founders: Vec<Member>,
     /// Where the log is.
     pub log_dir: PathBuf,
     /// Where the checkpoint is.
@@ -61,31 +65,51 @@ pub struct Plan {
 pub async fn run(plan: Plan, recorder: PrometheusHandle) -> Result<()> {
     let mut process = Process::new(recorder);
     let thread = RuntimeThread::start("consensus")?;
+    let id = plan.id;
     let others: Members = plan.members.iter().map(|m| (m.id, m.address.clone())).collect();
-    let log = (plan.id, plan.members, plan.log_dir);
-    let consensus = consensus::start(&mut process, &thread, log).await?;
-    let (tree_store, store_ensemble) =
-        start_store(&mut process, &thread, (plan.id, plan.tree_dir), (&consensus, &others)).await?;
+    let own = plan.members.iter().find(|member| member.id == id).cloned().unwrap_or_default();
+    let founding = Founding { id, members: plan.founders, joins: true, dir: plan.log_dir };
+    let consensus = consensus::start(&mut process, &thread, founding).await?;
+    let address = if plan.ensemble { own.address.clone() } else { String::new() };
+    let store = (id, address.clone(), plan.tree_dir);
+    let (tree_store, store_ensemble, peers) =
+        start_store(&mut process, &thread, store, (&consensus, &others)).await?;
     consensus.hand_over_on_stop(&mut process, &thread);
     let ensemble = local_first(&consensus, &others)?;
-    let mut stores = vec![tree_store.handle()];
-    stores.extend(remote::stores(&others, Some(plan.id))?);
-    let on_stop = if others.iter().count() > 1 { OnStop::Release } else { OnStop::Keep };
-    let least = plan.tracker.min_timeout;
-    let for_tracker = (ensemble.clone(), stores.clone());
-    let tracker = session_tracker::start(&mut process, (plan.tracker, on_stop), for_tracker);
-    let mut trackers = vec![(plan.id, tracker.handle())];
-    trackers.extend(remote::trackers(&others, Some(plan.id))?);
-    let options = with_smallest_timeout(plan.gateway, least);
-    let own_tracker = (plan.id, tracker.handle());
-    let trackers = Trackers::new(trackers);
+    let first = Own::First((id, tree_store.handle()));
+    let list = StoreList { stores: Stores::new(Vec::new()), own: first, spread: id.0 };
+    list.stores.set(list.ordered(remote::stores(&others)?));
     if plan.ensemble {
-        let ensembles = vec![ensemble.clone(), store_ensemble];
-        let (consensus, store) = (consensus.local.clone(), tree_store.local.clone());
-        let trackers = (trackers.clone(), own_tracker);
-        membership::follow(&process, membership::Follower { consensus, store, ensembles, trackers });
+        let client = plan.gateway.client_addr.map_or_else(String::new, |address| address.to_string());
+        let roles = [(Role::SessionTracker, address), (Role::Gateway, client)];
+        for (role, address) in roles {
+            cluster::register(&mut process, Component { role, id, address }, list.stores.clone());
+        }
     }
-    let backends = Backends { ensemble, stores, trackers };
+    let (least, trackers) = (plan.tracker.min_timeout, Trackers::default());
+    let (for_tracker, on_stop) =
+        ((ensemble.clone(), list.stores.clone()), OnStop::ReleaseToOthers(trackers.clone()));
+    let tracker = session_tracker::start(&mut process, (plan.tracker, on_stop), for_tracker);
+    let own_tracker = (id, tracker.handle());
+    trackers.set(std::iter::once(own_tracker.clone()).chain(remote::trackers(&others, id)?).collect());
+    if plan.ensemble {
+        let following = Following {
+            seeds: Seeds {
+                consensus: others.clone(),
+                stores: others.clone(),
+                trackers: Some(cli::Trackers::List(others)),
+            },
+            consensus: Some(consensus.local.clone()),
+            store: Some(tree_store.local.clone()),
+            ensembles: vec![ensemble.clone(), store_ensemble],
+            stores: vec![list.clone(), peers],
+            trackers: Some((trackers.clone(), Some(own_tracker))),
+            classic: Some(own),
+        };
+        cluster::follow(&process, following);
+    }
+    let options = with_smallest_timeout(plan.gateway, least);
+    let backends = Backends { ensemble, stores: list.stores, trackers };
     let gateway = gateway::start(&mut process, options, backends)?;
     let mut line = format!("menagerie {} is serving: {}", plan.name, gateway.addresses());
     if let Some(bound) = plan.grpc {
@@ -124,17 +148,20 @@ pub fn internal_alone(given: Option<SocketAddr>) -> Result<Option<Bound>> {
 async fn start_store(
     process: &mut Process,
     thread: &RuntimeThread,
-    (id, dir): (NodeId, PathBuf),
+    (id, address, dir): (NodeId, String, PathBuf),
     (consensus, others): (&ConsensusPart, &Members),
-) -> Result<(TreeStorePart, Ensemble)> {
+) -> Result<(TreeStorePart, Ensemble, StoreList)> {
     let (local, members) = (consensus.local.clone(), others.clone());
     let connected = thread.run(async move {
         let ensemble = remote::ensemble(&members, Some((local.id(), Arc::new(local))))?;
-        Ok((ensemble, remote::stores(&members, Some(id))?))
+        Ok((ensemble, remote::stores(&members)?))
     });
-    let (ensemble, peers): (Ensemble, _) = connected.await??;
-    let part = tree_store::start(process, thread, (id, dir), (ensemble.clone(), peers)).await?;
-    Ok((part, ensemble))
+    let (ensemble, replicas) = connected.await??;
+    let peers = StoreList { stores: Stores::new(Vec::new()), own: Own::LeftOut(id), spread: id.0 };
+    peers.stores.set(peers.ordered(replicas));
+    let backends = (ensemble.clone(), peers.stores.clone());
+    let part = tree_store::start(process, thread, (id, address, dir), backends).await?;
+    Ok((part, ensemble, peers))
 }
 
 fn local_first(consensus: &ConsensusPart, others: &Members) -> Result<Ensemble> {

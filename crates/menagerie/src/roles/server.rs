@@ -15,6 +15,7 @@ use crate::cli::{ClientLimits, ServerArgs};
 use crate::data_dir::DataDir;
 use crate::error::{Error, Result};
 use crate::listen::{Bound, bind, resolve};
+use crate::parts::cluster::NO_ADDRESS;
 use crate::parts::{gateway, session_tracker};
 use crate::zoo_cfg::{self, Server, ZooConfig, authority};
 
@@ -44,6 +45,7 @@ pub async fn run(args: &ServerArgs, recorder: PrometheusHandle) -> Result<()> {
     let plan = Plan {
         name: "server",
         id,
+        founders: members(&config).into_iter().filter(|member| !config.joins || member.id != id).collect(),
         members: members(&config),
         log_dir: data.log(),
         tree_dir: data.tree.tree(),
@@ -99,7 +101,7 @@ fn members(config: &ZooConfig) -> Vec<Member> {
     if config.servers.is_empty() {
         return vec![Member {
             id: NodeId(config.my_id),
-            address: "localhost:0".into(),
+            address: NO_ADDRESS.into(),
             voter: true,
             info: String::new(),
         }];

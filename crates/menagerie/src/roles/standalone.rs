@@ -11,13 +11,12 @@ use crate::cli::StandaloneArgs;
 use crate::data_dir::DataDir;
 use crate::error::Result;
 use crate::listen::bind;
+use crate::parts::cluster::NO_ADDRESS;
 use crate::parts::{gateway, session_tracker};
 use crate::settings::{Scope, session_timeouts};
 
 /// The only member.
 const ID: NodeId = NodeId(1);
-/// Nobody calls it.
-const NO_ADDRESS: &str = "localhost:0";
 
 /// Runs until a signal.
 pub async fn run(args: &StandaloneArgs, recorder: PrometheusHandle) -> Result<()> {
@@ -38,10 +37,12 @@ pub async fn run(args: &StandaloneArgs, recorder: PrometheusHandle) -> Result<()
     let admin = bind(args.admin_addr, "the admin server")?;
     let data = DataDir::open(&args.data_dir)?;
     info!(version = env!("CARGO_PKG_VERSION"), data_dir = %args.data_dir.display(), "standalone starts");
+    let members = vec![Member { id: ID, address: NO_ADDRESS.into(), voter: true, info: String::new() }];
     let plan = Plan {
         name: "standalone",
         id: ID,
-        members: vec![Member { id: ID, address: NO_ADDRESS.into(), voter: true, info: String::new() }],
+        founders: members.clone(),
+        members,
         log_dir: data.log(),
         tree_dir: data.tree(),
         tracker,

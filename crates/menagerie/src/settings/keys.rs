@@ -91,6 +91,7 @@ const KEYS: &[(&str, Fate)] = &[
     ("forceSync", Honoured(Member)),
     ("leaderServes", Honoured(Member)),
     ("menagerie.grpcAddress", Honoured(Member)),
+    ("menagerie.join", Honoured(Member)),
     ("minSessionTimeout", Honoured(Tracker)),
     ("maxSessionTimeout", Honoured(Tracker)),
     ("znode.container.checkIntervalMs", Honoured(Tracker)),

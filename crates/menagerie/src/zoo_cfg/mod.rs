@@ -60,14 +60,19 @@ pub struct ZooConfig {
     pub servers: Vec<Server>,
     /// Which of `servers` this is; 1 if there are none.
     pub my_id: u64,
+    /// standaloneEnabled=false: one listed server is an ensemble too.
+    pub quorum_of_one: bool,
+    /// This member founds nothing; it waits to be added to an ensemble that exists.
+    pub joins: bool,
     /// To be logged, one line each.
     pub warnings: Vec<String>,
 }
 
 impl ZooConfig {
-    /// True when this member must meet others before it can serve.
+    /// True for a member that can be called by others: there are some, or `standaloneEnabled=false` says that there
+    /// may be.
     pub fn is_ensemble(&self) -> bool {
-        self.servers.len() > 1
+        self.servers.len() > 1 || self.servers.len() == 1 && self.quorum_of_one
     }
 
     /// This member among `servers`.
@@ -118,6 +123,8 @@ pub fn parse(files: &Files<'_>) -> Result<ZooConfig> {
         admin_addr: admin_addr(&source)?,
         grpc_addr: grpc_addr(&source)?,
         quorum_on_all_addresses: source.flag("quorumListenOnAllIPs")?.unwrap_or(false),
+        quorum_of_one: !source.flag("standaloneEnabled")?.unwrap_or(true),
+        joins: source.flag("menagerie.join")?.unwrap_or(false),
         servers,
         my_id,
         warnings,

@@ -80,6 +80,11 @@ impl Consensus for ConsensusClient {
         Ok(responses.map(move |response| Ok(leader(response?))).boxed())
     }
 
+    async fn transfer_leadership(&self, to: Option<NodeId>) -> ServiceResult<NodeId> {
+        let request = pb::TransferLeadershipRequest { to: to.map_or(0, |to| to.0) };
+        Ok(NodeId(self.stub.clone().transfer_leadership(request).await?.into_inner().leader))
+    }
+
     async fn status(&self) -> ServiceResult<ConsensusStatus> {
         Ok(self.stub.clone().status(pb::StatusRequest {}).await?.into_inner().into())
     }

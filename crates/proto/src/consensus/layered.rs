@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use menagerie_types::LogIndex;
+use menagerie_types::{LogIndex, NodeId};
 
 use super::{Consensus, ConsensusStatus, Leaders, Member, Proposals, Tail};
 use crate::ServiceResult;
@@ -84,6 +84,15 @@ impl Consensus for LayeredConsensus {
             async move { inner.leaders().await }
         };
         self.stack.once("leaders", run).await
+    }
+
+    async fn transfer_leadership(&self, to: Option<NodeId>) -> ServiceResult<NodeId> {
+        let inner = Arc::clone(&self.inner);
+        let run = move || {
+            let inner = Arc::clone(&inner);
+            async move { inner.transfer_leadership(to).await }
+        };
+        self.changes.once("transfer_leadership", run).await
     }
 
     async fn status(&self) -> ServiceResult<ConsensusStatus> {

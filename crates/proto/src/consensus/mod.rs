@@ -131,6 +131,9 @@ pub trait Consensus: Send + Sync + 'static {
     /// Who leads as far as this member knows: now, if it knows, and again whenever that changes.
     async fn leaders(&self) -> ServiceResult<Leaders>;
 
+    /// Hands leadership to `to`, or to the voter whose log is the most complete; returns who leads then. Leader only.
+    async fn transfer_leadership(&self, to: Option<NodeId>) -> ServiceResult<NodeId>;
+
     /// What this member says of itself.
     async fn status(&self) -> ServiceResult<ConsensusStatus>;
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use futures::StreamExt;
 use futures::stream::BoxStream;
-use menagerie_types::LogIndex;
+use menagerie_types::{LogIndex, NodeId};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
@@ -96,6 +96,15 @@ impl<C: Consensus> Service for ConsensusServer<C> {
         let members = request.members.into_iter().map(Into::into).collect();
         let index = self.inner.change_membership(LogIndex(request.expected_index), members).await?;
         Ok(Response::new(pb::ChangeMembershipResponse { index: index.0 }))
+    }
+
+    async fn transfer_leadership(
+        &self,
+        request: Request<pb::TransferLeadershipRequest>,
+    ) -> Result<Response<pb::TransferLeadershipResponse>, Status> {
+        let to = Some(NodeId(request.into_inner().to)).filter(|to| to.0 != 0);
+        let leader = self.inner.transfer_leadership(to).await?;
+        Ok(Response::new(pb::TransferLeadershipResponse { leader: leader.0 }))
     }
 }
 

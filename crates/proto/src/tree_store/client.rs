@@ -6,15 +6,17 @@ use async_trait::async_trait;
 use bytes::BytesMut;
 use futures::StreamExt;
 use menagerie_types::command::Command;
+use menagerie_types::command::registration::Role;
 use menagerie_types::{LogIndex, NodeId, WatchKinds, Zxid};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Streaming;
 use tonic::transport::Channel;
 
+use super::registered::role_to_pb;
 use super::{
-    BackupRecords, CheckpointStream, LinkHello, LinkQueue, ReadOutcome, ReadPlacement, RestoreBegin,
-    RestoreSteps, StoreLink, TreeStore, TreeStoreStatus, wire,
+    BackupRecords, CheckpointStream, Directory, LinkHello, LinkQueue, ReadOutcome, ReadPlacement, Registered,
+    RestoreBegin, RestoreSteps, StoreLink, TreeStore, TreeStoreStatus, wire,
 };
 use crate::channel::MAX_MESSAGE_BYTES;
 use crate::pb::tree_store as pb;
@@ -90,6 +92,26 @@ impl TreeStore for TreeStoreClient {
             checkpoint_disk_bytes: s.checkpoint_disk_bytes,
             fault: s.fault,
         })
+    }
+
+    async fn directory(&self) -> ServiceResult<Directory> {
+        Ok(self.stub.clone().directory(pb::DirectoryRequest {}).await?.into_inner().into())
+    }
+
+    async fn register(&self, component: Registered) -> ServiceResult<()> {
+        let request = pb::RegisterRequest {
+            role: role_to_pb(component.role).into(),
+            id: component.id.0,
+            address: component.address,
+            life: component.life.0,
+        };
+        self.stub.clone().register(request).await?;
+        Ok(())
+    }
+
+    async fn unregister(&self, role: Role, id: NodeId) -> ServiceResult<bool> {
+        let request = pb::UnregisterRequest { role: role_to_pb(role).into(), id: id.0 };
+        Ok(self.stub.clone().unregister(request).await?.into_inner().found)
     }
 
     async fn restore(&self, begin: RestoreBegin, records: BackupRecords) -> ServiceResult<RestoreSteps> {

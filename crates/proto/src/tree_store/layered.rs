@@ -4,10 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use menagerie_types::NodeId;
+use menagerie_types::command::registration::Role;
 
 use super::{
-    BackupRecords, CheckpointStream, LinkHello, RestoreBegin, RestoreSteps, StoreLink, TreeStore,
-    TreeStoreStatus,
+    BackupRecords, CheckpointStream, Directory, LinkHello, Registered, RestoreBegin, RestoreSteps, StoreLink,
+    TreeStore, TreeStoreStatus,
 };
 use crate::ServiceResult;
 use crate::stack::Stack;
@@ -69,5 +71,32 @@ impl TreeStore for LayeredTreeStore {
 
     async fn abort_restore(&self) -> ServiceResult<bool> {
         self.inner.abort_restore().await
+    }
+
+    async fn directory(&self) -> ServiceResult<Directory> {
+        let inner = Arc::clone(&self.inner);
+        let run = move || {
+            let inner = Arc::clone(&inner);
+            async move { inner.directory().await }
+        };
+        self.stack.once("directory", run).await
+    }
+
+    async fn register(&self, component: Registered) -> ServiceResult<()> {
+        let inner = Arc::clone(&self.inner);
+        let run = move || {
+            let (inner, component) = (Arc::clone(&inner), component.clone());
+            async move { inner.register(component).await }
+        };
+        self.stack.once("register", run).await
+    }
+
+    async fn unregister(&self, role: Role, id: NodeId) -> ServiceResult<bool> {
+        let inner = Arc::clone(&self.inner);
+        let run = move || {
+            let inner = Arc::clone(&inner);
+            async move { inner.unregister(role, id).await }
+        };
+        self.stack.once("unregister", run).await
     }
 }

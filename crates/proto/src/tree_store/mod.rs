@@ -5,6 +5,7 @@ mod client;
 mod item;
 mod layered;
 mod queue;
+mod registered;
 mod restore;
 mod server;
 pub mod wire;
@@ -15,6 +16,7 @@ use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use futures::stream::BoxStream;
 use menagerie_types::command::Command;
+use menagerie_types::command::registration::Role;
 use menagerie_types::{IncarnationId, LogIndex, NodeId, WatchKind, WatchKinds, Zxid};
 
 use crate::{ServiceError, ServiceResult};
@@ -23,6 +25,7 @@ pub use client::TreeStoreClient;
 pub use item::{Lease, LinkItem, SessionEvent, SessionInfo, WatchSet};
 pub use layered::LayeredTreeStore;
 pub use queue::LinkQueue;
+pub use registered::{Directory, Registered};
 pub use restore::{BackupRecords, RestoreBegin, RestoreOutcome, RestoreStep, RestoreSteps, RestoredReplica};
 pub use server::TreeStoreServer;
 
@@ -171,6 +174,17 @@ pub trait TreeStore: Send + Sync + 'static {
     async fn abort_restore(&self) -> ServiceResult<bool> {
         Err(ServiceError::Invalid("this replica takes no backup".into()))
     }
+
+    /// Which tree stores, session trackers and gateways there are, as this replica has applied it.
+    async fn directory(&self) -> ServiceResult<Directory>;
+
+    /// Enters a session tracker or gateway into the directory, or says that it is still there; a store registers
+    /// itself. Returns when this replica has applied it.
+    async fn register(&self, component: Registered) -> ServiceResult<()>;
+
+    /// Takes a component out of the directory; false if it was not there. A store that runs then ends. Returns when
+    /// this replica has applied it.
+    async fn unregister(&self, role: Role, id: NodeId) -> ServiceResult<bool>;
 }
 
 #[cfg(test)]

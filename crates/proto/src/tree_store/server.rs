@@ -5,14 +5,16 @@ use std::sync::Arc;
 use bytes::BytesMut;
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
-use menagerie_types::{IncarnationId, WatchKind, Zxid};
+use menagerie_types::{IncarnationId, LogIndex, NodeId, WatchKind, Zxid};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 
+use super::registered::role_from_pb;
 use super::wire::LinkRequest;
 use super::{
-    BackupRecords, LinkHello, LinkItem, ReadOutcome, ReadPlacement, RestoreBegin, StoreLink, TreeStore, wire,
+    BackupRecords, LinkHello, LinkItem, ReadOutcome, ReadPlacement, Registered, RestoreBegin, StoreLink,
+    TreeStore, wire,
 };
 use crate::channel::MAX_MESSAGE_BYTES;
 use crate::pb::tree_store as pb;
@@ -97,6 +99,39 @@ impl<S: TreeStore> Service for TreeStoreServer<S> {
             checkpoint_disk_bytes: s.checkpoint_disk_bytes,
             fault: s.fault,
         }))
+    }
+
+    async fn directory(
+        &self,
+        _: Request<pb::DirectoryRequest>,
+    ) -> Result<Response<pb::DirectoryResponse>, Status> {
+        Ok(Response::new(self.inner.directory().await?.into()))
+    }
+
+    async fn register(
+        &self,
+        request: Request<pb::RegisterRequest>,
+    ) -> Result<Response<pb::RegisterResponse>, Status> {
+        let request = request.into_inner();
+        let component = Registered {
+            role: role_from_pb(request.role())?,
+            id: NodeId(request.id),
+            life: IncarnationId(request.life),
+            address: request.address,
+            seen_ms: 0,
+            checkpoint: LogIndex(0),
+        };
+        self.inner.register(component).await?;
+        Ok(Response::new(pb::RegisterResponse {}))
+    }
+
+    async fn unregister(
+        &self,
+        request: Request<pb::UnregisterRequest>,
+    ) -> Result<Response<pb::UnregisterResponse>, Status> {
+        let request = request.into_inner();
+        let found = self.inner.unregister(role_from_pb(request.role())?, NodeId(request.id)).await?;
+        Ok(Response::new(pb::UnregisterResponse { found }))
     }
 
     async fn restore(

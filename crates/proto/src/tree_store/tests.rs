@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use menagerie_types::NodeId;
 use menagerie_types::Zxid;
+use menagerie_types::command::registration::Role;
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::transport::{Channel, Server};
 
@@ -42,6 +44,18 @@ impl TreeStore for Fixed {
 
     async fn fetch_checkpoint(&self) -> ServiceResult<CheckpointStream> {
         Err(ServiceError::Deadline)
+    }
+
+    async fn directory(&self) -> ServiceResult<Directory> {
+        Ok(Directory::default())
+    }
+
+    async fn register(&self, _: Registered) -> ServiceResult<()> {
+        Ok(())
+    }
+
+    async fn unregister(&self, _: Role, _: NodeId) -> ServiceResult<bool> {
+        Ok(false)
     }
 
     async fn status(&self) -> ServiceResult<TreeStoreStatus> {

@@ -41,7 +41,7 @@ pub(super) async fn run(context: &Context, first: LogIndex, alarm: &mut Alarm) -
     let applied = context.replica.state.read().index();
     let sources = sources(context, first).await;
     if sources.is_empty() && alarm.is_due() {
-        match context.peers.len() {
+        match context.peers.list().len() {
             0 => error!(
                 %applied, %first,
                 "nothing is left of the tree: the log begins after what this replica has, and there is no other replica; put a copy of its checkpoint back, or empty the data directory and restore a backup"
@@ -66,11 +66,12 @@ pub(super) async fn run(context: &Context, first: LogIndex, alarm: &mut Alarm) -
 
 /// Peers from which the log goes on without a gap, the furthest first.
 async fn sources(context: &Context, first: LogIndex) -> Vec<Arc<dyn TreeStore>> {
-    let statuses = join_all(context.peers.iter().map(|peer| peer.status())).await;
+    let peers = context.peers.list();
+    let statuses = join_all(peers.iter().map(|(_, peer)| peer.status())).await;
     let mut able: Vec<_> = statuses
         .into_iter()
-        .zip(&context.peers)
-        .filter_map(|(status, peer)| Some((status.ok()?.applied_index, peer)))
+        .zip(peers.iter())
+        .filter_map(|(status, (_, peer))| Some((status.ok()?.applied_index, peer)))
         .filter(|(applied, _)| applied.next() >= first)
         .collect();
     able.sort_by_key(|(applied, _)| std::cmp::Reverse(*applied));

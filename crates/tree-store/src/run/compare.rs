@@ -9,7 +9,7 @@ use super::digests::{Verdict, verdict};
 pub(super) async fn run(context: Context) {
     loop {
         tokio::time::sleep(context.replica.options.digest_interval).await;
-        if context.replica.fault().is_none() && !context.peers.is_empty() {
+        if context.replica.fault().is_none() {
             compare(&context).await;
         }
     }
@@ -19,7 +19,8 @@ pub(super) async fn run(context: Context) {
 /// replica in its turn.
 pub(super) async fn compare(context: &Context) {
     let replica = &context.replica;
-    let statuses = join_all(context.peers.iter().map(|peer| peer.status())).await;
+    let peers = context.peers.list();
+    let statuses = join_all(peers.iter().map(|(_, peer)| peer.status())).await;
     let (mut same, mut different) = (0, 0);
     for status in statuses.into_iter().flatten() {
         let Some(ours) = replica.digests.lock().at(status.applied_index) else { continue };

@@ -9,7 +9,7 @@ use menagerie_link::Backoff;
 use menagerie_proto::ServiceError;
 use menagerie_proto::consensus::{Tail, TailBatch};
 use menagerie_proto::tree_store::LinkQueue;
-use menagerie_types::LogIndex;
+use menagerie_types::{LogIndex, NodeId};
 use tokio::task::JoinSet;
 use tracing::{debug, error, info, warn};
 
@@ -31,7 +31,7 @@ pub(super) async fn run(context: &Context) {
     while context.replica.fault().is_none() {
         let from = context.replica.state.read().index().next();
         match context.ensemble.tail(from, at).await {
-            Ok(tail) => match drain(context, tail, at, (&mut backoff, &mut alarm)).await {
+            Ok((member, tail)) => match drain(context, tail, member, (&mut backoff, &mut alarm)).await {
                 End::Moved(nearest) => {
                     at = nearest;
                     continue;
@@ -63,14 +63,14 @@ enum End {
 async fn drain(
     context: &Context,
     mut tail: Tail,
-    at: usize,
+    member: NodeId,
     (backoff, alarm): (&mut Backoff, &mut bootstrap::Alarm),
 ) -> End {
     let mut applier = Applier::new(context);
     // A task, so that not every batch polls what waits for a leader; it ends with the set.
     let ensemble = context.ensemble.clone();
     let mut nearer = JoinSet::new();
-    nearer.spawn(async move { ensemble.nearer(at).await });
+    nearer.spawn(async move { ensemble.nearer(member).await });
     loop {
         let next = tokio::select! {
             next = tokio::time::timeout(SILENCE, tail.next()) => next,

@@ -3,26 +3,30 @@
 use std::time::Duration;
 
 use futures::future::join_all;
-use menagerie_types::command::Command;
-use menagerie_types::command::internal::RegisterReplica;
-use menagerie_types::{LogIndex, OpCode, SessionId};
+use menagerie_types::LogIndex;
 use tracing::{debug, warn};
 
 use super::Context;
 use super::bootstrap::Alarm;
+use super::registration::Registration;
 use super::retained::Retained;
 
 const TICK: Duration = Duration::from_secs(1);
+/// Until the replica has registered: others wait for one that is not known yet.
+const FIRST_TICK: Duration = Duration::from_millis(50);
 /// Ticks between two looks at what else can be forgotten.
 const SWEEP_TICKS: u64 = 10;
 
-pub(super) async fn run(context: Context) {
-    let mut registered = None;
+/// Ends when the replica was taken out of the directory, with what is to be said then.
+pub(super) async fn run(context: Context) -> String {
+    let mut registration = Registration::default();
     let mut truncation = Truncation::default();
     let mut ticks = 0u64;
     loop {
         if context.replica.fault().is_none() {
-            register(&context, &mut registered);
+            if let Err(removed) = registration.keep(&context) {
+                return removed;
+            }
             truncation.run(&context).await;
         }
         if ticks.is_multiple_of(SWEEP_TICKS) {
@@ -31,26 +35,12 @@ pub(super) async fn run(context: Context) {
         }
         context.replica.with_links(|state, links| links.tell_progress(state.index(), state.zxid()));
         figures(&context);
+        let pause = if registration.is_made() { TICK } else { FIRST_TICK };
         tokio::select! {
             () = context.replica.checkpointed.notified() => {}
-            () = tokio::time::sleep(TICK) => ticks += 1,
+            () = tokio::time::sleep(pause) => ticks += 1,
         }
     }
-}
-
-/// Tells the log how far this replica's durable checkpoint reaches. At most one such command is on its way.
-fn register(context: &Context, registered: &mut Option<LogIndex>) {
-    let replica = &context.replica;
-    let checkpoint = replica.checkpoint_index();
-    if *registered == Some(checkpoint) || replica.proposer.has_unacknowledged() {
-        return;
-    }
-    let body = RegisterReplica { replica: replica.options.id, checkpoint }.encode();
-    let command =
-        Command { op: OpCode::RegisterReplica, session: SessionId::NONE, xid: 0, auth: &[], body: &body };
-    replica.proposer.push(&command);
-    replica.proposer.wake();
-    *registered = Some(checkpoint);
 }
 
 /// What is known of the log's truncation.

@@ -1,16 +1,16 @@
-//! What a replica does of itself: follow the log, propose its registration, compare digests, keep figures.
+//! What a replica does of itself: follow the log, register, compare digests, keep figures.
 
 mod bootstrap;
 mod compare;
 pub(crate) mod digests;
 mod follow;
 mod housekeeping;
+mod registration;
 mod retained;
 
 use std::sync::Arc;
 
-use menagerie_link::Ensemble;
-use menagerie_proto::tree_store::TreeStore;
+use menagerie_link::{Ensemble, Stores};
 use tokio::task::JoinSet;
 
 use crate::checkpoint::Checkpointer;
@@ -22,19 +22,22 @@ pub(crate) struct Context {
     pub(crate) replica: Arc<Replica>,
     pub(crate) checkpointer: Checkpointer,
     pub(crate) ensemble: Ensemble,
-    pub(crate) peers: Vec<Arc<dyn TreeStore>>,
+    /// The other replicas.
+    pub(crate) peers: Stores,
 }
 
-/// Runs until the replica is stopped. The log is followed by the caller's task itself; the rest gets tasks on the same
-/// runtime, which end with it.
-pub(crate) async fn run(context: Context) {
+/// Runs until the replica is stopped, or taken out of the directory: then says so. The log is followed by the caller's
+/// task itself; the rest gets tasks on the same runtime, which end with it.
+pub(crate) async fn run(context: Context) -> Option<String> {
     let mut tasks = JoinSet::new();
     tasks.spawn(context.replica.proposer.clone().run(context.ensemble.clone()));
-    tasks.spawn(housekeeping::run(context.clone()));
     tasks.spawn(compare::run(context.clone()));
+    let mut kept = JoinSet::new();
+    kept.spawn(housekeeping::run(context.clone()));
     tokio::select! {
         biased;
-        () = context.replica.stopped() => {}
-        () = follow::run(&context) => {}
+        () = context.replica.stopped() => None,
+        () = follow::run(&context) => None,
+        Some(Ok(removed)) = kept.join_next() => Some(removed),
     }
 }

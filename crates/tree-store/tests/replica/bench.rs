@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use menagerie_jute::{AclList, CreateRequest, DeleteRequest, PathWatchRequest, SetDataRequest};
-use menagerie_link::Outbox;
+use menagerie_link::{Outbox, Stores};
 use menagerie_proto::tree_store::{
     LinkHello, LinkItem, LinkQueue, ReadOutcome, ReadPlacement, StoreLink, TreeStore, TreeStoreStatus,
     WatchSet,
@@ -61,8 +61,9 @@ impl Bench {
         options: TreeStoreOptions,
         peers: Vec<Arc<dyn TreeStore>>,
     ) -> Self {
-        let (store, run) = open(options, log.ensemble(), peers).await.expect("replica opens");
-        Self { store, dir, task: tokio::spawn(run) }
+        let peers = (100..).map(NodeId).zip(peers).collect();
+        let (store, run) = open(options, log.ensemble(), Stores::new(peers)).await.expect("replica opens");
+        Self { store, dir, task: tokio::spawn(async { drop(run.await) }) }
     }
 
     /// Ends the replica in order and gives its directory back.

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use menagerie_link::Stores;
 use menagerie_proto::tree_store::{TreeStore, TreeStoreStatus};
 use menagerie_tree_store::{TreeStoreError, TreeStoreOptions, open};
 use menagerie_types::{LogIndex, NodeId, OpCode, SessionId};
@@ -159,7 +160,8 @@ async fn data_of_a_newer_version_is_refused_and_left_alone() {
     let manifest = dir.path().join("MANIFEST");
     let text = fs::read_to_string(&manifest).expect("manifest").replace("format=1", "format=9");
     fs::write(&manifest, &text).expect("pretend");
-    let error = open(options(1, &dir), log.ensemble(), vec![]).await.map(drop).expect_err("newer");
+    let error =
+        open(options(1, &dir), log.ensemble(), Stores::new(vec![])).await.map(drop).expect_err("newer");
     assert!(matches!(error, TreeStoreError::NewerFormat { found: 9, .. }), "{error}");
     assert_eq!(fs::read_to_string(&manifest).expect("manifest"), text);
     assert!(fs::exists(dir.path().join("checkpoint-1")).expect("look"));
@@ -169,7 +171,10 @@ async fn data_of_a_newer_version_is_refused_and_left_alone() {
 async fn a_directory_in_use_is_refused() {
     let log = FakeLog::new();
     let bench = Bench::start(&log).await;
-    let error = open(options(2, &bench.dir), log.ensemble(), vec![]).await.map(drop).expect_err("in use");
+    let error = open(options(2, &bench.dir), log.ensemble(), Stores::new(vec![]))
+        .await
+        .map(drop)
+        .expect_err("in use");
     assert!(matches!(error, TreeStoreError::InUse(_)));
 }
 
@@ -266,7 +271,7 @@ async fn whatever_bit_of_the_manifest_flips_the_checkpoint_is_found() {
         let copied = temporary();
         copy(dir.path(), copied.path());
         fs::write(manifest(copied.path()), &damaged).expect("damage it");
-        match open(options(1, &copied), empty.ensemble(), vec![]).await.map(|(store, _)| store) {
+        match open(options(1, &copied), empty.ensemble(), Stores::new(vec![])).await.map(|(store, _)| store) {
             Ok(store) => {
                 assert_eq!(store.status().await.expect("status").znode_count, znodes, "byte {at}");
                 store.shutdown().await.expect("stops");

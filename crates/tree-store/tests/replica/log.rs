@@ -124,6 +124,10 @@ impl Consensus for Member {
         Ok(stream::pending().boxed())
     }
 
+    async fn transfer_leadership(&self, _: Option<NodeId>) -> ServiceResult<NodeId> {
+        Err(ServiceError::Invalid("this log has no members".into()))
+    }
+
     async fn status(&self) -> ServiceResult<ConsensusStatus> {
         let (first_index, commit_index) = (self.0.first(), self.0.last());
         Ok(ConsensusStatus { first_index, commit_index, last_index: commit_index, ..Default::default() })

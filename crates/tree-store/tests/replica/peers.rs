@@ -4,10 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use menagerie_proto::tree_store::{CheckpointStream, LinkHello, StoreLink, TreeStore, TreeStoreStatus};
+use menagerie_proto::tree_store::{
+    CheckpointStream, Directory, LinkHello, Registered, StoreLink, TreeStore, TreeStoreStatus,
+};
 use menagerie_proto::{ServiceError, ServiceResult};
 use menagerie_tree_store::{LocalTreeStore, TreeStoreOptions};
 use menagerie_types::NodeId;
+use menagerie_types::command::registration::Role;
 use parking_lot::Mutex;
 
 use crate::bench::{Bench, Gateway, options};
@@ -27,6 +30,18 @@ impl TreeStore for Wrong {
 
     async fn fetch_checkpoint(&self) -> ServiceResult<CheckpointStream> {
         Err(ServiceError::Unavailable("no checkpoint".into()))
+    }
+
+    async fn directory(&self) -> ServiceResult<Directory> {
+        Ok(Directory::default())
+    }
+
+    async fn register(&self, _: Registered) -> ServiceResult<()> {
+        Ok(())
+    }
+
+    async fn unregister(&self, _: Role, _: NodeId) -> ServiceResult<bool> {
+        Ok(false)
     }
 
     async fn status(&self) -> ServiceResult<TreeStoreStatus> {

@@ -5,6 +5,7 @@ use menagerie_jute::{begin_reply, end_reply};
 use menagerie_types::command::internal::{
     AttachSession, ChallengeLease, CreateSession, ExpireSession, PublishConfig, RegisterReplica, TrackerLease,
 };
+use menagerie_types::command::registration::{Register, Unregister};
 use menagerie_types::command::{Command, MalformedChunk};
 use menagerie_types::{ErrorCode, OpCode, SessionId};
 
@@ -65,6 +66,10 @@ impl State {
                 effects.replica(replica, checkpoint);
                 self.reply(command, effects);
                 Ok(())
+            }
+            OpCode::Register => self.register(command, decoded(Register::decode(command.body))?, effects),
+            OpCode::Unregister => {
+                self.unregister(command, decoded(Unregister::decode(command.body))?, effects)
             }
             OpCode::PublishConfig | OpCode::FinishReconfig => {
                 self.publish_config(txn, command, &decoded(PublishConfig::decode(command.body))?, effects)

@@ -45,6 +45,10 @@ impl Loader {
             Key::Ensemble => self.state.ensemble = record::read_replica(body).ok_or(malformed)?,
             Key::Lease => self.state.lease = record::read_lease(body).ok_or(malformed)?,
             Key::Znode(path) => self.load_znode(path, body)?,
+            Key::Registration(role, id) => {
+                let row = record::read_registration(body).ok_or(malformed)?;
+                self.state.directory.insert((role, id), row);
+            }
             Key::Replica(id) => {
                 let checkpoint = record::read_replica(body).ok_or(malformed)?;
                 self.state.replicas.insert(id, checkpoint);

@@ -1,13 +1,14 @@
 //! The bytes of records.
 //!
 //! ```text
-//! key          'c' | 'i' incarnation u64 | 'l' | 'n' path | 'r' replica u64 | 's' session i64
+//! key          'c' | 'd' role u8, id u64 | 'i' incarnation u64 | 'l' | 'n' path | 'r' replica u64 | 's' session i64
 //! value        format u8 (1) | body | crc32c u32 (of key, format and body)
 //! znode        czxid i64 | mzxid i64 | pzxid i64 | ctime i64 | mtime i64 | version i32 | cversion i32 (raw)
 //!              | aversion i32 | owner i64 (raw) | acl_len u32 | acl | has_data u8 | data (to the end)
 //! session      timeout_ms u32 | password [16] | owner u64
 //! incarnation  last_seq u64 | last_zxid i64
 //! ensemble     membership index u64
+//! registration life u64 | seen_ms i64 | address (to the end)
 //! replica      checkpoint u64
 //! lease        epoch u64 | has_holder u8 | holder u64 | ttl_ms u32 | expires_ms i64
 //!              | has_barred u8 | barred u64 | barred_until_ms i64
@@ -16,9 +17,11 @@
 
 use bytes::{Buf, BufMut};
 use menagerie_types::command::internal::PASSWORD_LEN;
+use menagerie_types::command::registration::Role;
 use menagerie_types::{IncarnationId, LogIndex, NodeId, SessionId, Zxid};
 
 use super::Record;
+use crate::Registration;
 use crate::exactly_once::Incarnation;
 use crate::lease::{Lease, LeaseState};
 use crate::sessions::Session;
@@ -32,6 +35,7 @@ const ZNODE: u8 = b'n';
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Key<'a> {
     Ensemble,
+    Registration(Role, NodeId),
     Incarnation(IncarnationId),
     Lease,
     Znode(&'a str),
@@ -54,6 +58,11 @@ impl Key<'_> {
         match self {
             Self::Incarnation(id) => number_key(b'i', id.0),
             Self::Ensemble => vec![b'c'],
+            Self::Registration(role, id) => {
+                let mut key = vec![b'd', role.code()];
+                key.put_u64(id.0);
+                key
+            }
             Self::Lease => vec![b'l'],
             Self::Znode(path) => znode_key(path),
             Self::Replica(id) => number_key(b'r', id.0),
@@ -65,6 +74,11 @@ impl Key<'_> {
         let (kind, rest) = key.split_first()?;
         let number = || rest.try_into().ok().map(u64::from_be_bytes);
         Some(match kind {
+            b'd' => {
+                let (role, id) = rest.split_first()?;
+                let id = id.try_into().ok().map(u64::from_be_bytes)?;
+                Key::Registration(Role::from_code(*role)?, NodeId(id))
+            }
             b'i' => Key::Incarnation(IncarnationId(number()?)),
             b'c' if rest.is_empty() => Key::Ensemble,
             b'l' if rest.is_empty() => Key::Lease,
@@ -175,6 +189,20 @@ pub(crate) fn read_incarnation(mut body: &[u8]) -> Option<Incarnation> {
 
 pub(crate) fn ensemble(index: LogIndex) -> Record {
     sealed(Key::Ensemble.encode(), 8, |out| out.put_u64(index.0))
+}
+
+pub(crate) fn registration(role: Role, id: NodeId, row: &Registration) -> Record {
+    sealed(Key::Registration(role, id).encode(), 16 + row.address.len(), |out| {
+        out.put_u64(row.life.0);
+        out.put_i64(row.seen_ms);
+        out.put_slice(row.address.as_bytes());
+    })
+}
+
+pub(crate) fn read_registration(mut body: &[u8]) -> Option<Registration> {
+    let (life, seen_ms) = (IncarnationId(body.try_get_u64().ok()?), body.try_get_i64().ok()?);
+    let address = std::str::from_utf8(body).ok()?.to_owned();
+    Some(Registration { life, seen_ms, address })
 }
 
 pub(crate) fn replica(id: NodeId, checkpoint: LogIndex) -> Record {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use menagerie_types::command::registration::Role;
 use menagerie_types::{IncarnationId, NodeId, SessionId};
 
 use super::Record;
@@ -14,6 +15,7 @@ pub(crate) enum RowKey {
     Incarnation(IncarnationId),
     Ensemble,
     Lease,
+    Registration(Role, NodeId),
     Replica(NodeId),
     Session(SessionId),
 }
@@ -50,7 +52,9 @@ impl State {
         let incarnations = self.incarnations.ids().map(RowKey::Incarnation);
         let sessions = self.sessions.iter().map(|(id, _)| RowKey::Session(id));
         let replicas = self.replicas.keys().map(|id| RowKey::Replica(*id));
-        for row in incarnations.chain(sessions).chain(replicas).chain([RowKey::Ensemble, RowKey::Lease]) {
+        let directory = self.directory.keys().map(|(role, id)| RowKey::Registration(*role, *id));
+        let tables = incarnations.chain(sessions).chain(replicas).chain(directory);
+        for row in tables.chain([RowKey::Ensemble, RowKey::Lease]) {
             self.rows.mark(row);
         }
     }
@@ -69,6 +73,10 @@ impl State {
             }
             RowKey::Ensemble => (Key::Ensemble, Some(record::ensemble(self.ensemble))),
             RowKey::Lease => (Key::Lease, Some(record::lease(&self.lease))),
+            RowKey::Registration(role, id) => {
+                let row = self.directory.get(&(role, id));
+                (Key::Registration(role, id), row.map(|row| record::registration(role, id, row)))
+            }
             RowKey::Replica(id) => {
                 (Key::Replica(id), self.replicas.get(&id).map(|at| record::replica(id, *at)))
             }

@@ -70,6 +70,7 @@ impl Sum {
                 self.lease = Some(record::read_lease(body).ok_or(malformed)?.digest());
                 0
             }
+            Key::Registration(role, id) => record::read_registration(body).ok_or(malformed)?.digest(role, id),
             Key::Replica(id) => {
                 self.replicas += 1;
                 row_hash(b'r', &[id.0, record::read_replica(body).ok_or(malformed)?.0])

@@ -4,6 +4,7 @@ mod acls;
 mod checkpoints;
 mod creates;
 mod deletes;
+mod directories;
 mod exactly_once;
 mod leases;
 mod model;

@@ -66,6 +66,9 @@ impl Consensus for Unasked {
     ) -> ServiceResult<LogIndex> {
         unreachable!("no task runs")
     }
+    async fn transfer_leadership(&self, _: Option<NodeId>) -> ServiceResult<NodeId> {
+        unreachable!("the state itself calls nobody")
+    }
 
     async fn leaders(&self) -> ServiceResult<menagerie_proto::consensus::Leaders> {
         unreachable!("the state itself calls nobody")
@@ -152,7 +155,12 @@ impl Bench {
 
     fn with_replica(replica: Replica, options: GatewayOptions) -> Self {
         let ensemble = Ensemble::new(vec![(NodeId(1), Arc::new(Unasked) as Arc<dyn Consensus>)]);
-        let shared = Shared::new(options, ensemble, Vec::new(), crate::Trackers::default());
+        let shared = Shared::new(
+            options,
+            ensemble,
+            menagerie_link::Stores::new(Vec::new()),
+            crate::Trackers::default(),
+        );
         let mut core = Core::new(&shared, Proposer::new(ME), Instant::now());
         let replica = Arc::new(replica);
         core.relink(Box::new(FakeLink(Arc::clone(&replica))));

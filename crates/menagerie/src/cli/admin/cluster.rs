@@ -118,7 +118,7 @@ pub fn client(address: &str) -> std::result::Result<ConsensusClient, String> {
 
 async fn ask_all(addresses: &[String]) -> Vec<(String, std::result::Result<ConsensusStatus, String>)> {
     let mut asked = JoinSet::new();
-    for address in addresses.to_owned() {
+    for address in addresses.iter().cloned() {
         asked.spawn(async move {
             let answer = ask(&address).await;
             (address, answer)

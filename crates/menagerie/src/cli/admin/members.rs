@@ -16,30 +16,25 @@ pub struct MembersArgs {}
 impl MembersArgs {
     /// Shows every member and what it says of itself.
     pub async fn run(self, admin: &Admin) -> Result<Output> {
-        let cluster = Cluster::look(admin).await?;
-        let mut table = Table::new(&["ID", "ADDRESS", "ROLE", "STATE", "TERM", "FIRST", "LAST", "COMMITTED"]);
-        for member in &cluster.view.members {
-            let role = if member.voter { "voter" } else { "learner" };
-            let [state, rest @ ..] = condition(&cluster, member);
-            let [term, first, last, committed] = rest;
-            table.row([
-                member.id.to_string(),
-                member.address.clone(),
-                role.into(),
-                state,
-                term,
-                first,
-                last,
-                committed,
-            ]);
-        }
-        let json = json!({
-            "leader": cluster.leader().map(|leader| leader.id.0),
-            "membership_index": cluster.view.membership_index.0,
-            "members": cluster.view.members.iter().map(|member| shown(&cluster, member)).collect::<Vec<_>>(),
-        });
-        Ok(Output { text: table.to_string(), json })
+        Ok(show(&Cluster::look(admin).await?))
     }
+}
+
+/// The members of the log, each with what it says of itself.
+pub fn show(cluster: &Cluster) -> Output {
+    let mut table = Table::new(&["ID", "ADDRESS", "ROLE", "STATE", "TERM", "FIRST", "LAST", "COMMITTED"]);
+    for member in &cluster.view.members {
+        let role = if member.voter { "voter" } else { "learner" };
+        let [state, term, first, last, committed] = condition(cluster, member);
+        let (id, address) = (member.id.to_string(), member.address.clone());
+        table.row([id, address, role.into(), state, term, first, last, committed]);
+    }
+    let json = json!({
+        "leader": cluster.leader().map(|leader| leader.id.0),
+        "membership_index": cluster.view.membership_index.0,
+        "members": cluster.view.members.iter().map(|member| shown(cluster, member)).collect::<Vec<_>>(),
+    });
+    Output { text: table.to_string(), json }
 }
 
 fn condition(cluster: &Cluster, member: &Member) -> [String; 5] {

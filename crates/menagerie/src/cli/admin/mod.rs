@@ -3,16 +3,23 @@
 //!
 //! A command is a clap `Args` with `run(self, &Admin) -> Result<Output>`; it prints nothing but progress, to stderr.
 
+mod add;
 mod backup;
+mod change;
 mod check;
 mod cluster;
 mod members;
 mod offline;
 mod output;
 mod progress;
+mod promote;
 mod rebuild;
+mod remove;
+mod replace;
 mod restore;
+mod spec;
 mod stores;
+mod transfer;
 
 use std::time::Duration;
 
@@ -55,6 +62,22 @@ pub enum AdminCommand {
     Check(check::CheckArgs),
     /// Set what is damaged in a data directory aside, so that the process that uses it is rebuilt from the others
     Rebuild(rebuild::RebuildArgs),
+    /// Add a member to the log, as a voter or a learner
+    ///
+    /// It must run already: `menagerie consensus --id N --join ...` with an empty directory, or in a classic ensemble
+    /// `menagerie server` with menagerie.join=true in its zoo.cfg. Stores, session trackers and gateways register
+    /// themselves when they start: nobody adds them.
+    Add(add::AddArgs),
+    /// Give a learner a vote, once it has the log
+    Promote(promote::PromoteArgs),
+    /// Take a voter's vote; it goes on as a learner
+    Demote(promote::DemoteArgs),
+    /// Remove a member from the log
+    Remove(remove::RemoveArgs),
+    /// Put a new member in the place of another, which may be dead, in one step
+    Replace(replace::ReplaceArgs),
+    /// Move leadership to another voter
+    Transfer(transfer::TransferArgs),
 }
 
 /// What every command knows.
@@ -80,5 +103,11 @@ async fn execute(command: AdminCommand, admin: &Admin) -> Result<Output> {
         AdminCommand::Restore(args) => args.run(admin).await,
         AdminCommand::Check(args) => args.run(),
         AdminCommand::Rebuild(args) => args.run(),
+        AdminCommand::Add(args) => args.run(admin).await,
+        AdminCommand::Promote(args) => args.run(admin).await,
+        AdminCommand::Demote(args) => args.run(admin).await,
+        AdminCommand::Remove(args) => args.run(admin).await,
+        AdminCommand::Replace(args) => args.run(admin).await,
+        AdminCommand::Transfer(args) => args.run(admin).await,
     }
 }

@@ -8,11 +8,13 @@ use menagerie_proto::consensus::{
     Consensus, ConsensusStatus, Leaders, Member, PROPOSAL_QUEUE, Proposals, Tail,
 };
 use menagerie_proto::tree_store::{
-    CheckpointStream, LinkHello, LinkItem, LinkQueue, ReadOutcome, StoreLink, TreeStore, TreeStoreStatus,
+    CheckpointStream, Directory, LinkHello, LinkItem, LinkQueue, ReadOutcome, Registered, StoreLink,
+    TreeStore, TreeStoreStatus,
 };
 use menagerie_proto::{ServiceError, ServiceResult};
 use menagerie_types::command::Command;
-use menagerie_types::{LogIndex, OpCode, WatchKinds, Zxid};
+use menagerie_types::command::registration::Role;
+use menagerie_types::{LogIndex, NodeId, OpCode, WatchKinds, Zxid};
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot};
 
@@ -70,6 +72,10 @@ impl Consensus for Fake {
         unsupported()
     }
 
+    async fn transfer_leadership(&self, _to: Option<NodeId>) -> ServiceResult<NodeId> {
+        unsupported()
+    }
+
     async fn status(&self) -> ServiceResult<ConsensusStatus> {
         unsupported()
     }
@@ -105,6 +111,18 @@ impl TreeStore for Fake {
 
     async fn fetch_checkpoint(&self) -> ServiceResult<CheckpointStream> {
         unsupported()
+    }
+
+    async fn directory(&self) -> ServiceResult<Directory> {
+        Ok(Directory::default())
+    }
+
+    async fn register(&self, _: Registered) -> ServiceResult<()> {
+        Ok(())
+    }
+
+    async fn unregister(&self, _: Role, _: NodeId) -> ServiceResult<bool> {
+        Ok(false)
     }
 
     async fn status(&self) -> ServiceResult<TreeStoreStatus> {
