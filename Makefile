@@ -227,6 +227,11 @@ deploy-check: ## the manifests and the Containerfile, offline
 	deploy/validate.sh
 
 # Not part of verify: it needs the network, and installing cargo-deny takes minutes.
+# DISK_ARGS: see --help of the program (shapes, number of writes, rate, bounds).
+.PHONY: disk-soak
+disk-soak: binary-under-test $(VENV)/installed.txt ## an hour's writes to each shape; fails when a data directory grows
+	$(abspath $(VENV))/bin/python -B tests/soak/disk.py $(DISK_ARGS)
+
 # Not part of verify: it goes on for as long as it is told. FUZZ: the target; SECONDS: how long.
 FUZZ ?= gateway
 FUZZ_SECONDS ?= 600

@@ -19,7 +19,7 @@ pub struct Survey {
     pub segments: usize,
     /// Their bytes.
     pub bytes: u64,
-    /// Entries that can be read, also before and behind what is damaged; voided ones count, too.
+    /// Entries that can be read, before and behind what is damaged; voided ones count, too.
     pub entries: u64,
     /// The lowest index of those.
     pub first_index: Option<u64>,
@@ -38,8 +38,7 @@ pub enum Found {
     Meta(MetaKind, Bytes),
 }
 
-/// Looks at the log in `dir`, and shows every record that can be read to `visit`, segment by segment up to the first bad
-/// record of each. Nothing is changed. An error only if the directory cannot be read.
+/// Looks at the log in `dir`, and shows every record that can be read to `visit`, before and behind what is damaged. Nothing is changed. An error only if the directory cannot be read.
 pub fn survey(fs: Arc<dyn Fs>, dir: &Path, visit: &mut dyn FnMut(Found)) -> Result<Survey, LogError> {
     let directory = Directory { fs: Arc::clone(&fs), path: dir.to_path_buf() };
     let mut survey = Survey::default();
@@ -48,9 +47,14 @@ pub fn survey(fs: Arc<dyn Fs>, dir: &Path, visit: &mut dyn FnMut(Found)) -> Resu
         // A bad header is the verdict's affair.
         let Ok(mut scan) = Scan::open(&directory, *epoch) else { continue };
         survey.bytes += scan.len;
-        let mut offset = SEGMENT_HEADER;
-        while let Some((header, payload)) = scan.record(offset)? {
+        let mut next = Some(SEGMENT_HEADER);
+        while let Some(offset) = next {
+            let Some((header, payload)) = scan.record(offset)? else {
+                next = next_valid(&mut scan, offset)?;
+                continue;
+            };
             let payload = Bytes::copy_from_slice(payload);
+            next = Some(offset + header.size());
             match header.kind {
                 Kind::Entry => {
                     survey.entries += 1;
@@ -63,7 +67,6 @@ pub fn survey(fs: Arc<dyn Fs>, dir: &Path, visit: &mut dyn FnMut(Found)) -> Resu
                 Kind::Committed => visit(Found::Meta(MetaKind::Committed, payload)),
                 Kind::Truncate | Kind::Purge => {}
             }
-            offset += header.size();
         }
     }
     survey.segments = segments.len();
@@ -72,6 +75,16 @@ pub fn survey(fs: Arc<dyn Fs>, dir: &Path, visit: &mut dyn FnMut(Found)) -> Resu
         survey.damage = recovery::open(Arc::new(Unchanged(fs)), dir, options).err();
     }
     Ok(survey)
+}
+
+/// Where the next valid record begins behind a bad one.
+fn next_valid(scan: &mut Scan, bad: u64) -> Result<Option<u64>, LogError> {
+    for stray in scan.strays(bad + 8)? {
+        if scan.record(stray.offset)?.is_some() {
+            return Ok(Some(stray.offset));
+        }
+    }
+    Ok(None)
 }
 
 /// A file system whose changes go nowhere.

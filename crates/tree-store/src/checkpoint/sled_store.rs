@@ -156,6 +156,10 @@ fn corrupt(path: &Path, error: sled::Error) -> TreeStoreError {
             path.join("db").display(),
             at.lid()
         )),
+        // Its settings stand in a file of their own, and are written once.
+        sled::Error::Unsupported(what) => {
+            TreeStoreError::Corrupt(format!("{} is corrupt at offset 0: {what}", path.join("conf").display()))
+        }
         other => TreeStoreError::Corrupt(format!("{}: {other}", path.join("db").display())),
     }
 }

@@ -73,3 +73,19 @@ fn an_entry_that_is_out_of_order_or_malformed_changes_nothing() {
     let late = world.state.apply_entry(LogIndex(3), 5, &[good], &mut seen);
     assert_eq!(late, Err(ApplyError::OutOfOrder { index: LogIndex(3), applied: LogIndex(3) }));
 }
+
+#[test]
+fn the_bytes_of_a_chunk_do_not_change() {
+    use menagerie_types::command::{Policy, encode_identities};
+    let auth = encode_identities(&[menagerie_types::Identity::new("ip", "127.0.0.1")]);
+    let body = bytes::Bytes::from_static(b"body");
+    let command =
+        Owned { op: menagerie_types::OpCode::Create, session: menagerie_types::SessionId(7), auth, body };
+    let chunk = chunk_with(Policy::EXTENDED_TYPES, menagerie_types::IncarnationId(9), 5, &[command]);
+    let golden = [
+        "02 01 0000000000000009 0000000000000005 0000000000000000 00000001",
+        "00000024 00000001 0000000000000007 00000005 000e 02 6970 0009 3132372e302e302e31 626f6479",
+    ];
+    let hex: String = chunk.iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(hex, golden.concat().replace(' ', ""));
+}

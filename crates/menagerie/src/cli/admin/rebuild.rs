@@ -41,7 +41,7 @@ impl RebuildArgs {
         let mut told = vec![format!("data directory {}", self.data_dir.display())];
         told.extend(survey.lines());
         if !log && !tree && survey.version.is_none() {
-            told.push("nothing is damaged, and nothing was changed; --log or --tree has a part rebuilt all the same".into());
+            told.push("nothing is damaged, and nothing was set aside; --log or --tree has a part rebuilt all the same".into());
             return Ok(output(&told, &survey, &[]));
         }
         let plan = if log { self.plan_log(&survey, tree)? } else { Plan::None };
@@ -68,7 +68,7 @@ impl RebuildArgs {
                 if !self.force {
                     return Err(Error::command(format!(
                         "{}member {} is the only one: nobody can send its log again. {lost}. If a copy of the damaged file or a \
-                         newer backup is nowhere to be had, --force goes on without; nothing was changed",
+                         newer backup is nowhere to be had, --force goes on without; nothing was set aside",
                         damage(survey),
                         only.id
                     )));
@@ -81,7 +81,7 @@ impl RebuildArgs {
             [] if self.force => Ok(Plan::FromOthers("unknown".into())),
             [] => Err(Error::command(format!(
                 "{}the log no longer says who belongs to the ensemble: if others have the log, --force lets them send it \
-                 again; nothing was changed",
+                 again; nothing was set aside",
                 damage(survey)
             ))),
         }
@@ -96,7 +96,7 @@ impl RebuildArgs {
             let first = log.entries.map_or("nowhere".into(), |(first, _)| format!("at entry {first}"));
             return Err(Error::command(format!(
                 "{}this is the only replica, and its log begins {first}: what came before is in this checkpoint alone. If a \
-                 copy of it or a backup is nowhere to be had, --force goes on without; nothing was changed",
+                 copy of it or a backup is nowhere to be had, --force goes on without; nothing was set aside",
                 damage(survey)
             )));
         }
