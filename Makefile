@@ -203,11 +203,11 @@ bench-vs-zookeeper: $(PERFORMANCE_VENV)/installed.txt ## Menagerie and Apache Zo
 bench-report: $(PERFORMANCE_VENV)/installed.txt ## write docs/performance.md anew from what was measured
 	$(PERFORMANCE_VENV)/bin/python -B tests/performance/report.py
 
-$(PERFORMANCE_VENV)/installed.txt: tests/performance/requirements.txt
+$(PERFORMANCE_VENV)/installed.txt: tests/performance/requirements.txt $(E2E)/requirements.txt
 	rm -rf $(PERFORMANCE_VENV)
 	$(PYTHON) -m venv $(PERFORMANCE_VENV) || { rm -rf $(PERFORMANCE_VENV); \
 	    tests/require.sh python3-venv /usr/share/doc/python3-venv && $(PYTHON) -m venv $(PERFORMANCE_VENV); }
-	$(PERFORMANCE_VENV)/bin/pip install --quiet --disable-pip-version-check --no-deps -r $<
+	$(PERFORMANCE_VENV)/bin/pip install --quiet --disable-pip-version-check --no-deps -r $(E2E)/requirements.txt -r $<
 	cp $< $@
 
 # A name narrows it: make bench-micro MICRO=apply

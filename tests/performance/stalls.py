@@ -5,6 +5,7 @@ ping. Their longest latencies are the result.
 """
 
 import time
+import urllib.error
 import urllib.request
 
 from measure import Settings, bench, keep, result_of, say, start_bench, target
@@ -47,23 +48,24 @@ def observe(cluster, seconds: float, disturb) -> dict:
     return observers.finish()
 
 
-def no_stall(row: str, settings: Settings) -> None:
+def no_stall(row: str, most: int, settings: Settings) -> None:
     """getChildren of a million children, multis of 5,000 operations, 20,000 sessions expiring at once."""
     result = {}
     for name, create in (("menagerie", Standalone), ("zookeeper", lambda: ZooKeeper(heap="4g"))):
         with create() as cluster:
             quiet = observe(cluster, settings.size(10, 3), lambda: None)
-            result[name] = {"quiet": quiet, **disturbed(cluster, settings)}
+            result[name] = {"quiet": quiet, **disturbed(cluster, most, settings)}
         for what, seen in result[name].items():
             say(f"{name}, {what}: {seen}")
     keep(row, {"kind": "stalls", **result}, settings)
 
 
-def disturbed(cluster, settings: Settings) -> dict:
+def disturbed(cluster, most: int, settings: Settings) -> dict:
     seconds = settings.size(20, 6)
     children = settings.size(1_000_000, 20_000)
     bench("fill", *target(cluster), "-q", "--nodes", children, "--payload", 0, "--prefix", "/stall/children", "--keep")
-    sessions = settings.size(20_000, 500)
+    # Besides those who watch.
+    sessions = min(most - 500, settings.size(20_000, 500))
     return {
         "children": observe(cluster, seconds, lambda: bench(
             "load", *target(cluster), "-q", "--mix", "children", "--prefix", "/stall", "--prepared", "--keep",
@@ -86,24 +88,25 @@ def rated(cluster, seconds: float) -> dict:
 
 
 def checkpoint(row: str, settings: Settings) -> None:
-    """p99.9 at a fixed rate while a checkpoint of many changed znodes is written, and while none is."""
-    count, seconds = settings.size(1_000_000, 20_000), settings.size(8, 2)
+    """p99.9 at a fixed rate while a checkpoint of many changed znodes is written, and while none is.
+
+    Checkpoints are taken by log size and, at the latest, by time: 30 s after the last one. What was changed last, and was
+    not enough for one by size, is written during one of the windows; the others are the quiet ones.
+    """
+    count, seconds, windows = settings.size(1_000_000, 20_000), settings.size(8, 2), settings.size(5, 9)
     quiet, during = [], []
     with Standalone() as cluster:
         bench("fill", *target(cluster), "-q", "--nodes", count, "--payload", 100, "--prefix", PREFIX, "--keep")
-        for run in range(max(settings.runs, 2) * 6):
-            if len(quiet) >= settings.runs and len(during) >= settings.runs:
-                break
-            if run % 2 == 0:
-                # Every znode changes, so the next checkpoint has all of them to write.
-                bench("load", *target(cluster), "-q", "--mix", "set", "--prefix", PREFIX, "--prepared", "--keep",
-                      "--nodes", count, "--payload", 100, "-s", 16, "-d", 32, "--warmup", 0,
-                      "--seconds", settings.size(10, 1))
-            before = checkpoints(cluster)
-            seen = rated(cluster, seconds)
-            taken = checkpoints(cluster) != before
-            (during if taken else quiet).append(seen)
-            say(f"{'with' if taken else 'without'} a checkpoint: {seen}")
+        for _ in range(settings.runs):
+            bench("load", *target(cluster), "-q", "--mix", "set", "--prefix", PREFIX, "--prepared", "--keep",
+                  "--nodes", count, "--payload", 100, "-s", 16, "-d", 32, "--warmup", 0,
+                  "--seconds", settings.size(10, 1))
+            for _ in range(windows):
+                before = checkpoints(cluster)
+                seen = rated(cluster, seconds)
+                taken = checkpoints(cluster) != before
+                (during if taken else quiet).append(seen)
+                say(f"{'with' if taken else 'without'} a checkpoint: {seen}")
     keep(row, {"kind": "quiet", "what": "checkpoint", "quiet": quiet, "during": during}, settings)
 
 
@@ -112,6 +115,15 @@ def checkpoints(cluster) -> str:
     with urllib.request.urlopen(f"http://{HOST}:{cluster.admin}/metrics", timeout=10) as answer:
         lines = answer.read().decode().splitlines()
     return next((line for line in lines if line.startswith("snapshottime_count")), "none")
+
+
+def is_ready(admin: int) -> bool:
+    """Whether the process with this admin port serves."""
+    try:
+        with urllib.request.urlopen(f"http://{HOST}:{admin}/readyz", timeout=10) as answer:
+            return answer.status == 200
+    except urllib.error.URLError:
+        return False
 
 
 def bootstrap(row: str, settings: Settings) -> None:
@@ -128,6 +140,8 @@ def bootstrap(row: str, settings: Settings) -> None:
             cluster.wipe(store)
             cluster.start(store)
             during.append(rated(cluster, seconds))
+            # If it is not, the window saw a part of the bootstrap only.
+            during[-1]["ended_within"] = is_ready(cluster.admin[store])
             cluster.wait_serving()
             say(f"quiet {quiet[-1]}, during a bootstrap {during[-1]}")
     keep(row, {"kind": "quiet", "what": "bootstrap", "quiet": quiet, "during": during}, settings)

@@ -12,6 +12,9 @@ use crate::error::{BenchError, Result};
 use crate::progress::Progress;
 use crate::wire::{Fleet, Opened, Opening, call};
 
+/// What ZooKeeper and Menagerie take from one address by default.
+const CONNECTIONS_DEFAULT: usize = 60;
+
 /// Servers by address, and the prefix.
 #[derive(Clone, Debug)]
 pub struct Target {
@@ -70,7 +73,15 @@ impl Target {
             None => Ok(fleet),
             Some(fault) => {
                 let doing = format!("opening {count} sessions at {}", self.args.hosts.join(","));
-                Err(BenchError::setup(doing, format!("{} failed, the first: {fault}", opened.faults.errors)))
+                let hint = if count < CONNECTIONS_DEFAULT {
+                    ""
+                } else {
+                    "; servers take 60 from one address unless maxClientCnxns says otherwise"
+                };
+                Err(BenchError::setup(
+                    doing,
+                    format!("{} failed, the first: {fault}{hint}", opened.faults.errors),
+                ))
             }
         }
     }
