@@ -90,6 +90,7 @@ impl LocalConsensus {
         wait.metrics(moved, "another leader")
             .await
             .map_err(|error| ConsensusError::Transfer(error.to_string()))?;
+        tracing::info!(asked = target, "leadership is handed over");
         Ok(())
     }
 

@@ -11,6 +11,7 @@ use menagerie_types::{IncarnationId, SessionId};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::time::Instant;
+use tracing::info;
 
 use crate::core::Core;
 use crate::{SessionTrackerOptions, driver};
@@ -65,8 +66,11 @@ impl LocalSessionTracker {
     pub async fn release(&self) {
         let released = self.shared.core.lock().release();
         if let Some(released) = released {
-            // Too late is as good as never: the lease has run out then.
-            let _in_time = tokio::time::timeout(self.shared.lease_ttl, released).await;
+            match tokio::time::timeout(self.shared.lease_ttl, released).await {
+                Ok(Ok(())) => info!("the lease is released"),
+                // Too late is as good as never: the lease has run out then.
+                Ok(Err(_)) | Err(_) => info!("the lease was not released in time: it runs out by itself"),
+            }
         }
     }
 }

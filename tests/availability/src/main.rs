@@ -110,13 +110,14 @@ async fn measure(
             for round in round::play(&mut cluster, *scenario).await? {
                 let step = round.step.as_deref().unwrap_or_default();
                 eprintln!(
-                    "{system:?}: {} {step}: round {n}: write stall {:.0} ms, read stall {:.0} ms, {} errors, {} connections lost, {} sessions lost{}",
+                    "{system:?}: {} {step}: round {n}: write stall {:.0} ms, read stall {:.0} ms, {} errors, {} connections lost, {} sessions lost, {} terms{}",
                     scenario.title(),
                     round.write_stall_ms,
                     round.read_stall_ms,
                     round.errors,
                     round.connections_lost,
                     round.sessions_lost,
+                    round.terms.map_or("?".into(), |terms| terms.to_string()),
                     if round.problems.is_empty() { String::new() } else { format!("; {:?}", round.problems) },
                 );
                 report.rounds.push(Measured { scenario: *scenario, system, round });

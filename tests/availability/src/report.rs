@@ -37,6 +37,7 @@ struct Row {
     rounds: usize,
     write: (f64, f64),
     read: (f64, f64),
+    open: (f64, f64),
     moved: Option<(f64, f64)>,
     before: f64,
     errors: usize,
@@ -97,7 +98,7 @@ impl Report {
     pub fn table(&self) -> String {
         let rows = self.rows();
         let mut text = String::from(
-            "| scenario | system | rounds | write stall | of ZooKeeper's | target | read stall | clients that move | before | errors | connections lost | sessions lost |\n|---|---|---|---|---|---|---|---|---|---|---|---|\n",
+            "| scenario | system | rounds | write stall | of ZooKeeper's | target | read stall | no new session | clients that move | before | errors | connections lost | sessions lost |\n|---|---|---|---|---|---|---|---|---|---|---|---|---|\n",
         );
         for (key, row) in &rows {
             let peer = zookeepers(key, &rows);
@@ -107,7 +108,7 @@ impl Report {
             // Writing to a string does not fail.
             let _ = writeln!(
                 text,
-                "| {} | {:?} | {} | {} | {} | {} | {} | {} | {:.0} | {} | {} | {} |",
+                "| {} | {:?} | {} | {} | {} | {} | {} | {} | {} | {:.0} | {} | {} | {} |",
                 title(key),
                 key.2,
                 row.rounds,
@@ -115,6 +116,7 @@ impl Report {
                 ratio.map_or("–".into(), |ratio| format!("{ratio:.2}")),
                 limit.map_or("–".into(), |limit| format!("{limit:.0}")),
                 pair(row.read),
+                pair(row.open),
                 row.moved.map_or("–".into(), pair),
                 row.before,
                 row.errors,
@@ -161,6 +163,7 @@ fn row(rounds: &[&Round]) -> Row {
         rounds: rounds.len(),
         write: summary(&|round| Some(round.write_stall_ms)).unwrap_or_default(),
         read: summary(&|round| Some(round.read_stall_ms)).unwrap_or_default(),
+        open: summary(&|round| Some(round.open_stall_ms)).unwrap_or_default(),
         moved: summary(&|round| round.moved_stall_ms),
         before: summary(&|round| Some(round.before_ms)).unwrap_or_default().0,
         errors: sum(|round| round.errors),
@@ -189,11 +192,13 @@ mod tests {
             step: None,
             write_stall_ms,
             read_stall_ms: 1.0,
+            open_stall_ms: 1.0,
             moved_stall_ms: None,
             before_ms: 1.0,
             errors,
             connections_lost: 0,
             sessions_lost: 0,
+            terms: None,
             problems: Vec::new(),
         };
         Measured { scenario: Scenario::LeaderKilled, system, round }

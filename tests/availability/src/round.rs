@@ -28,6 +28,8 @@ pub struct Round {
     pub write_stall_ms: f64,
     /// The longest read stall of clients at the others.
     pub read_stall_ms: f64,
+    /// The longest time in which no session could be opened.
+    pub open_stall_ms: f64,
     /// The longest stall of clients that had to move, because their server was stopped.
     pub moved_stall_ms: Option<f64>,
     /// The longest write stall just before.
@@ -38,6 +40,8 @@ pub struct Round {
     pub connections_lost: usize,
     /// Sessions lost, of any client.
     pub sessions_lost: usize,
+    /// By how much the term of the log went up, where that is told.
+    pub terms: Option<u64>,
     /// What else went wrong.
     pub problems: Vec<String>,
 }
@@ -58,6 +62,7 @@ pub async fn play(cluster: &mut Cluster, scenario: Scenario) -> anyhow::Result<V
     let load = Load::start(&others).await?;
     load.go_on(ANSWERS, &[], LIMIT).await;
     sleep(BEFORE).await;
+    let term = term(cluster).await;
     let began = Instant::now();
     disturb(cluster, scenario, victim).await?;
     let mut problems = Vec::new();
@@ -71,7 +76,8 @@ pub async fn play(cluster: &mut Cluster, scenario: Scenario) -> anyhow::Result<V
     let round = judge(&load, began, &[], None);
     problems.extend(round.problems.iter().cloned());
     problems.extend(load.finish().await?);
-    Ok(vec![Round { problems, ..round }])
+    let terms = elections(term, cluster).await;
+    Ok(vec![Round { problems, terms, ..round }])
 }
 
 /// Every step with sessions of its own, spread over all servers: otherwise the last server restarted had all of them.
@@ -83,6 +89,7 @@ async fn rolling_restart(cluster: &mut Cluster) -> anyhow::Result<Vec<Round>> {
         load.go_on(ANSWERS, &[], LIMIT).await;
         sleep(BEFORE).await;
         let moving = load.at(cluster.components()[at].client.as_deref());
+        let term = term(cluster).await;
         let began = Instant::now();
         cluster.stop(at).await?;
         cluster.start_again(at).await?;
@@ -94,9 +101,19 @@ async fn rolling_restart(cluster: &mut Cluster) -> anyhow::Result<Vec<Round>> {
         let round = judge(&load, began, &moving, Some(step));
         problems.extend(round.problems.iter().cloned());
         problems.extend(load.finish().await?);
-        rounds.push(Round { problems, ..round });
+        let terms = elections(term, cluster).await;
+        rounds.push(Round { problems, terms, ..round });
     }
     Ok(rounds)
+}
+
+/// The highest term that a member of the log is in.
+async fn term(cluster: &Cluster) -> Option<u64> {
+    cluster.terms().await.into_values().max()
+}
+
+async fn elections(before: Option<u64>, cluster: &Cluster) -> Option<u64> {
+    Some(term(cluster).await?.saturating_sub(before?))
 }
 
 /// The process to disturb.
@@ -164,11 +181,13 @@ fn judge(load: &Load, began: Instant, moving: &[usize], step: Option<String>) ->
         step,
         write_stall_ms: longest(&stay, Kind::Writer),
         read_stall_ms: longest(&stay, Kind::Reader),
+        open_stall_ms: longest(&stay, Kind::Opener),
         moved_stall_ms: (!moving.is_empty()).then_some(moved_stall),
         before_ms: longest(&before, Kind::Writer),
         errors: sum.errors,
         connections_lost: sum.connections_lost,
         sessions_lost: sum.sessions_lost + lost_moving,
+        terms: None,
         problems,
     }
 }

@@ -1,5 +1,7 @@
 """What every shape can do."""
 
+import signal
+from contextlib import contextmanager
 from pathlib import Path
 
 from raw import RawClient
@@ -40,6 +42,10 @@ class Cluster:
         """Kills a process without warning; it is gone when this returns."""
         raise NotImplementedError
 
+    def signal(self, name: str, number: int) -> None:
+        """Sends a signal to a process that runs."""
+        raise NotImplementedError
+
     def stop(self, name: str) -> None:
         """Asks a process to end and waits until it has."""
         raise NotImplementedError
@@ -60,6 +66,15 @@ class Cluster:
         raise NotImplementedError
 
     # What follows from it.
+
+    @contextmanager
+    def suspended(self, name: str):
+        """A process that hangs for a while: its sockets stay open, and nobody answers on them."""
+        self.signal(name, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.signal(name, signal.SIGCONT)
 
     def hosts(self, only: list[str] | None = None) -> str:
         """A connect string for all clients' addresses, or for those of some processes."""

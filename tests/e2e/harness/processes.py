@@ -30,6 +30,9 @@ class ProcessCluster(Cluster):
     def kill9(self, name: str) -> None:
         self.processes[name].kill9()
 
+    def signal(self, name: str, number: int) -> None:
+        self.processes[name].child.send_signal(number)
+
     def stop(self, name: str) -> None:
         self.processes[name].stop()
 

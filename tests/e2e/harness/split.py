@@ -77,6 +77,9 @@ class Split(Cluster):
             os.kill(pid, signal.SIGKILL)
             eventually(lambda: not _is_alive(pid), what=f"{name} is gone")
 
+    def signal(self, name: str, number: int) -> None:
+        os.kill(self._pid(name), number)
+
     def log(self, name: str) -> Path:
         return self.directory / f"{name}.log"
 

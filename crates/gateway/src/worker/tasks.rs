@@ -9,12 +9,12 @@ use std::time::{Duration, Instant};
 use menagerie_link::Backoff;
 use menagerie_proto::ServiceError;
 use menagerie_proto::session_tracker::SessionTracker;
-use menagerie_proto::tree_store::StoreLink;
+use menagerie_proto::tree_store::{Lease, StoreLink};
 use menagerie_types::NodeId;
 use tracing::{debug, info, warn};
 
 use super::Worker;
-use super::core::{PendingSync, SyncTarget};
+use super::core::{Core, PendingSync, SyncTarget};
 use super::sessions::EstablishTarget;
 
 const RETRY_MIN: Duration = Duration::from_millis(10);
@@ -25,6 +25,8 @@ const LOOK_MAX: Duration = Duration::from_secs(60);
 const STATUS_TIMEOUT: Duration = Duration::from_millis(500);
 /// Attempts for sessions sent to the tracker in one call.
 const ATTEMPTS_MAX: usize = 2048;
+/// How soon a call to a tracker that hangs is given up once its lease is gone.
+const LEASE_LOOK: Duration = Duration::from_millis(50);
 /// How long a barrier is looked for before the look starts over.
 const BARRIER_DEADLINE: Duration = Duration::from_secs(10);
 
@@ -164,9 +166,14 @@ impl Worker {
             }
             let attempts: Vec<_> = batch.iter().map(|(_, attempt)| attempt.clone()).collect();
             let tracker = picker.pick(&self);
-            let owner = self.with_core(|core| core.proposer.incarnation());
+            let (owner, lease) = self.with_core(|core| (core.proposer.incarnation(), core.lease));
+            let sent = Instant::now();
             let answer = match tracker {
-                Some(tracker) => tracker.establish(owner, attempts).await,
+                // The log may be slow to take them, but a tracker that is active no more answers nothing that counts.
+                Some(tracker) => tokio::select! {
+                    answer = tracker.establish(owner, attempts) => answer,
+                    () = self.lease_has_moved(lease) => Err(ServiceError::NotActive { active: None }),
+                },
                 None => Err(ServiceError::Unavailable("no session tracker is known".into())),
             };
             match answer {
@@ -183,7 +190,7 @@ impl Worker {
                 }
                 Err(error) => {
                     debug!(%error, "no session tracker takes sessions now");
-                    picker.failed(&self, &error);
+                    picker.failed(&self, &error, sent);
                     self.with_core(|core| {
                         let wanted = batch.into_iter().filter(|(target, _)| match target {
                             EstablishTarget::Conn(_) => true,
@@ -198,6 +205,14 @@ impl Worker {
         }
     }
 
+    /// Resolves when whoever held the lease holds it no more.
+    async fn lease_has_moved(&self, from: Lease) {
+        let stands = |core: &mut Core| (core.lease.epoch, core.lease.holder) == (from.epoch, from.holder);
+        while from.holder.is_none() || self.with_core(stands) {
+            tokio::time::sleep(LEASE_LOOK).await;
+        }
+    }
+
     /// Reports touched sessions, and lets go of connections that no report has vouched for.
     pub async fn touch(self) {
         let signals = self.with_core(|core| std::rc::Rc::clone(&core.signals));
@@ -206,8 +221,14 @@ impl Worker {
         loop {
             let (sessions, owner, sent) =
                 self.with_core(|core| (core.take_touched(), core.proposer.incarnation(), core.now));
+            let asked = Instant::now();
             let answer = match picker.pick(&self) {
-                Some(tracker) => tracker.touch(owner, sessions.clone()).await,
+                // One that hangs must not keep this task from what else it has to do.
+                Some(tracker) => {
+                    let touch = tracker.touch(owner, sessions.clone());
+                    let patience = self.shared.options.challenge_after;
+                    tokio::time::timeout(patience, touch).await.unwrap_or(Err(ServiceError::Deadline))
+                }
                 None => Err(ServiceError::Unavailable("no session tracker is known".into())),
             };
             let pause = match answer {
@@ -218,7 +239,7 @@ impl Worker {
                 }
                 Err(error) => {
                     debug!(%error, "touched sessions are not confirmed");
-                    picker.failed(&self, &error);
+                    picker.failed(&self, &error, asked);
                     self.with_core(|core| core.touch_failed(&sessions));
                     interval / 8
                 }
@@ -298,14 +319,14 @@ impl TrackerPicker {
         self.silent_since.set(None);
     }
 
-    /// An active tracker that has not answered for a while loses its lease, through the log.
-    fn failed(&self, worker: &Worker, error: &ServiceError) {
+    /// An active tracker that has not answered for a while loses its lease, through the log. It was asked at `sent`.
+    fn failed(&self, worker: &Worker, error: &ServiceError, sent: Instant) {
         self.next.set(self.next.get().wrapping_add(1));
         if !matches!(error, ServiceError::Unavailable(_) | ServiceError::Deadline) {
             return self.answered();
         }
         let now = Instant::now();
-        let since = self.silent_since.get().unwrap_or(now);
+        let since = self.silent_since.get().unwrap_or(sent);
         self.silent_since.set(Some(since));
         if now.duration_since(since) >= worker.shared.options.challenge_after {
             self.silent_since.set(Some(now));

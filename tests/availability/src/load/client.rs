@@ -14,9 +14,12 @@ use super::tally::{Mishap, Tally};
 use super::{ROOT, locked};
 
 const SESSION_TIMEOUT: Duration = Duration::from_secs(10);
+/// The smallest that both grant at their defaults.
+const HOLDER_TIMEOUT: Duration = Duration::from_secs(4);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(4);
 /// Between two operations of a client.
 const THINK: Duration = Duration::from_millis(1);
+const OPENER_THINK: Duration = Duration::from_millis(5);
 /// What the holders watch.
 pub const WATCHED: &str = "/availability/watched";
 
@@ -27,8 +30,10 @@ pub enum Kind {
     Writer,
     /// Reads one.
     Reader,
-    /// Holds an ephemeral, and watches a znode.
+    /// Holds an ephemeral, and watches a znode, with the smallest timeout there is.
     Holder,
+    /// Opens a session and closes it.
+    Opener,
 }
 
 /// A session and what it has seen.
@@ -46,14 +51,15 @@ pub struct Member {
 
 /// A session that starts at the `n`-th of `hosts`, counted round and round.
 pub async fn connect(hosts: &[String], n: usize) -> Result<Client, ClientError> {
+    connect_for(hosts, n, SESSION_TIMEOUT).await
+}
+
+async fn connect_for(hosts: &[String], n: usize, session_timeout: Duration) -> Result<Client, ClientError> {
     let mut hosts = hosts.to_vec();
     let by = n % hosts.len().max(1);
     hosts.rotate_left(by);
-    let options = ConnectOptions {
-        session_timeout: SESSION_TIMEOUT,
-        connect_timeout: CONNECT_TIMEOUT,
-        ..ConnectOptions::default()
-    };
+    let options =
+        ConnectOptions { session_timeout, connect_timeout: CONNECT_TIMEOUT, ..ConnectOptions::default() };
     Client::connect_with(&hosts, options).await
 }
 
@@ -68,7 +74,8 @@ pub fn exists_now(created: &Result<String, ClientError>) -> bool {
 impl Member {
     /// Opens its session and makes its znode.
     pub async fn new(kind: Kind, n: usize, hosts: &[String]) -> Result<Self, ClientError> {
-        let client = connect(hosts, n).await?;
+        let timeout = if kind == Kind::Holder { HOLDER_TIMEOUT } else { SESSION_TIMEOUT };
+        let client = connect_for(hosts, n, timeout).await?;
         let path = format!("{ROOT}/{kind:?}-{n}").to_lowercase();
         if kind == Kind::Holder {
             client.create(&path, b"held", CreateMode::Ephemeral).await?;
@@ -122,13 +129,16 @@ impl Member {
                 Kind::Writer => self.client.read().await.set(&self.path, b"written", -1).await.map(drop),
                 Kind::Reader => self.client.read().await.get(&self.path).await.map(drop),
                 Kind::Holder => self.hold().await,
+                Kind::Opener => self.open().await,
             };
             match outcome {
                 Ok(()) => locked(&self.tally, |tally| tally.answered(Instant::now())),
                 Err(error) => self.failed(error).await?,
             }
-            if self.kind != Kind::Holder {
-                sleep(THINK).await;
+            match self.kind {
+                Kind::Writer | Kind::Reader => sleep(THINK).await,
+                Kind::Opener => sleep(OPENER_THINK).await,
+                Kind::Holder => {}
             }
         }
     }
@@ -140,6 +150,13 @@ impl Member {
             error = client.disconnected() => Err(error),
             _ = client.next_event() => Ok(()),
         }
+    }
+
+    /// A session and its end, beginning where this client's own session is.
+    async fn open(&self) -> Result<(), ClientError> {
+        let own = self.host();
+        let at = self.hosts.iter().position(|host| *host == own).unwrap_or_default();
+        connect(&self.hosts, at).await?.close().await
     }
 
     async fn failed(&self, error: ClientError) -> anyhow::Result<()> {
@@ -159,7 +176,8 @@ impl Member {
                 tally.mishap(now, Mishap::ConnectionLost);
             }
         });
-        if lost { self.come_back().await } else { Ok(()) }
+        // What the opener lost was not the session it began with.
+        if lost && self.kind != Kind::Opener { self.come_back().await } else { Ok(()) }
     }
 
     /// Takes the session to the next server, as clients do.

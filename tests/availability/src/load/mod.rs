@@ -1,4 +1,5 @@
-//! Clients that go on while the cluster is disturbed: writers, readers, and sessions that hold ephemerals and watches.
+//! Clients that go on while the cluster is disturbed: writers, readers, sessions that hold ephemerals and watches,
+//! and one that opens sessions.
 
 mod client;
 mod tally;
@@ -22,6 +23,7 @@ pub use tally::Seen;
 const WRITERS: usize = 4;
 const READERS: usize = 2;
 const HOLDERS: usize = 4;
+const OPENERS: usize = 1;
 const SETTLE: Duration = Duration::from_secs(10);
 const POLL: Duration = Duration::from_millis(5);
 const ROOT: &str = "/availability";
@@ -52,7 +54,12 @@ impl Load {
             anyhow::ensure!(client::exists_now(&created), "{path}: {created:?}");
         }
         setup.close().await?;
-        let kinds = [(Kind::Writer, WRITERS), (Kind::Reader, READERS), (Kind::Holder, HOLDERS)];
+        let kinds = [
+            (Kind::Writer, WRITERS),
+            (Kind::Reader, READERS),
+            (Kind::Holder, HOLDERS),
+            (Kind::Opener, OPENERS),
+        ];
         let (mut members, mut tasks) = (Vec::new(), JoinSet::new());
         for (kind, count) in kinds {
             for n in 0..count {
@@ -73,7 +80,8 @@ impl Load {
     /// Waits until every writer and reader not `except` was answered at least `times` more; false after `limit`.
     pub async fn go_on(&self, times: u64, except: &[usize], limit: Duration) -> bool {
         let answers = |n: usize| self.members[n].tally(|tally| tally.answers());
-        let busy = |n: &usize| self.members[*n].kind != Kind::Holder && !except.contains(n);
+        let works = |n: usize| matches!(self.members[n].kind, Kind::Writer | Kind::Reader);
+        let busy = |n: &usize| works(*n) && !except.contains(n);
         let goals: Vec<_> = (0..self.members.len()).filter(busy).map(|n| (n, answers(n) + times)).collect();
         let reached = async {
             while goals.iter().any(|(n, goal)| answers(*n) < *goal) {
