@@ -53,9 +53,11 @@ impl ConsensusOptions {
             data_dir,
             members,
             joins: false,
-            // A follower waits out the longest timeout (the lease of the leader) and then a random one.
-            heartbeat: Duration::from_millis(60),
-            election_timeout: (Duration::from_millis(250), Duration::from_millis(500)),
+            // A follower waits out the longest timeout (the lease of the leader) and then a random one: 0.6 to 0.8 s
+            // after the last heartbeat. Gateways of a hung leader's peers must find the log writable again, and a session
+            // tracker active, within a third of the smallest session timeout (1.3 s).
+            heartbeat: Duration::from_millis(50),
+            election_timeout: (Duration::from_millis(200), Duration::from_millis(400)),
             join_timeout: Duration::from_secs(10),
             segment_bytes: 64 << 20,
             // The log is truncated by several segments at once: with room for fewer, purged ones are removed and others

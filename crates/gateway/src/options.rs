@@ -30,7 +30,7 @@ pub struct GatewayOptions {
     /// A connection that has not asked for a session by then is closed. Default 10 s, as ZooKeeper's.
     pub handshake_timeout: Duration,
     /// How often heard-of sessions are reported to the tracker; a few times per smallest session timeout.
-    /// Default 400 ms.
+    /// Default 200 ms.
     pub touch_interval: Duration,
     /// How long an active tracker may be out of reach before its lease is challenged. Default 500 ms.
     pub challenge_after: Duration,
@@ -83,7 +83,7 @@ impl Default for GatewayOptions {
             jute_max_buffer: menagerie_jute::frame::LEN_MAX_DEFAULT,
             max_client_cnxns: 60,
             handshake_timeout: Duration::from_secs(10),
-            touch_interval: Duration::from_millis(400),
+            touch_interval: Duration::from_millis(200),
             challenge_after: Duration::from_millis(500),
             four_letter_words: vec![
                 FourLetterWord::Srvr,

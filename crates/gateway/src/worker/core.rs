@@ -32,7 +32,7 @@ use crate::throttle::SessionThrottle;
 use crate::told::Told;
 
 /// Reports without an answer after which a gateway says that it does not serve.
-const SILENT_REPORTS: u32 = 8;
+const SILENT_REPORTS: u32 = 16;
 
 /// Who gets a result or an answer.
 #[derive(Debug)]

@@ -13,6 +13,7 @@ mod items;
 mod limits;
 mod local;
 mod pending;
+mod picker;
 mod read_only;
 mod reads;
 mod reconfig;

@@ -1,20 +1,18 @@
 //! The tasks of a worker that talk to the other components.
 
-use std::cell::Cell;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use menagerie_link::Backoff;
 use menagerie_proto::ServiceError;
-use menagerie_proto::session_tracker::SessionTracker;
 use menagerie_proto::tree_store::{Lease, StoreLink};
 use menagerie_types::NodeId;
 use tracing::{debug, info, warn};
 
 use super::Worker;
 use super::core::{Core, PendingSync, SyncTarget};
+use super::picker::TrackerPicker;
 use super::sessions::EstablishTarget;
 
 const RETRY_MIN: Duration = Duration::from_millis(10);
@@ -165,8 +163,8 @@ impl Worker {
                 continue;
             }
             let attempts: Vec<_> = batch.iter().map(|(_, attempt)| attempt.clone()).collect();
-            let tracker = picker.pick(&self);
             let (owner, lease) = self.with_core(|core| (core.proposer.incarnation(), core.lease));
+            let tracker = picker.pick(&self, &lease);
             let sent = Instant::now();
             let answer = match tracker {
                 // The log may be slow to take them, but a tracker that is active no more answers nothing that counts.
@@ -190,7 +188,7 @@ impl Worker {
                 }
                 Err(error) => {
                     debug!(%error, "no session tracker takes sessions now");
-                    picker.failed(&self, &error, sent);
+                    picker.failed(&self, &error, (lease.epoch, sent));
                     self.with_core(|core| {
                         let wanted = batch.into_iter().filter(|(target, _)| match target {
                             EstablishTarget::Conn(_) => true,
@@ -219,16 +217,15 @@ impl Worker {
         let picker = TrackerPicker::default();
         let interval = self.shared.options.touch_interval;
         loop {
-            let (sessions, owner, sent) =
-                self.with_core(|core| (core.take_touched(), core.proposer.incarnation(), core.now));
-            let asked = Instant::now();
-            let answer = match picker.pick(&self) {
-                // One that hangs must not keep this task from what else it has to do.
-                Some(tracker) => {
-                    let touch = tracker.touch(owner, sessions.clone());
-                    let patience = self.shared.options.challenge_after;
-                    tokio::time::timeout(patience, touch).await.unwrap_or(Err(ServiceError::Deadline))
-                }
+            let (sessions, owner, sent, lease) = self
+                .with_core(|core| (core.take_touched(), core.proposer.incarnation(), core.now, core.lease));
+            let answer = match picker.pick(&self, &lease) {
+                // One that hangs must not keep this task from what else it has to do, nor from asking its successor.
+                Some(tracker) => tokio::select! {
+                    answer = tracker.touch(owner, sessions.clone()) => answer,
+                    () = self.lease_has_moved(lease) => Err(ServiceError::NotActive { active: None }),
+                    () = tokio::time::sleep(self.shared.options.challenge_after) => Err(ServiceError::Deadline),
+                },
                 None => Err(ServiceError::Unavailable("no session tracker is known".into())),
             };
             let pause = match answer {
@@ -239,7 +236,7 @@ impl Worker {
                 }
                 Err(error) => {
                     debug!(%error, "touched sessions are not confirmed");
-                    picker.failed(&self, &error, asked);
+                    picker.failed(&self, &error, (lease.epoch, sent));
                     self.with_core(|core| core.touch_failed(&sessions));
                     interval / 8
                 }
@@ -299,38 +296,5 @@ fn is_wanted(target: &SyncTarget) -> bool {
     match target {
         SyncTarget::Conn(..) | SyncTarget::Ahead(..) => true,
         SyncTarget::Api(done) => !done.is_closed(),
-    }
-}
-
-/// Finds the active tracker: the holder of the lease, as far as the log has told, else each in turn.
-#[derive(Default)]
-struct TrackerPicker {
-    next: Cell<usize>,
-    silent_since: Cell<Option<Instant>>,
-}
-
-impl TrackerPicker {
-    fn pick(&self, worker: &Worker) -> Option<Arc<dyn SessionTracker>> {
-        let holder = worker.with_core(|core| core.lease.holder);
-        worker.shared.trackers.pick(holder, self.next.get())
-    }
-
-    fn answered(&self) {
-        self.silent_since.set(None);
-    }
-
-    /// An active tracker that has not answered for a while loses its lease, through the log. It was asked at `sent`.
-    fn failed(&self, worker: &Worker, error: &ServiceError, sent: Instant) {
-        self.next.set(self.next.get().wrapping_add(1));
-        if !matches!(error, ServiceError::Unavailable(_) | ServiceError::Deadline) {
-            return self.answered();
-        }
-        let now = Instant::now();
-        let since = self.silent_since.get().unwrap_or(sent);
-        self.silent_since.set(Some(since));
-        if now.duration_since(since) >= worker.shared.options.challenge_after {
-            self.silent_since.set(Some(now));
-            worker.with_core(|core| core.challenge());
-        }
     }
 }

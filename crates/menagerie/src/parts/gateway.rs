@@ -19,8 +19,9 @@ use crate::settings::{self, Settings};
 
 const NAME: &str = "gateway";
 
-/// Reports to the tracker, and doubts of it, come this many times within the smallest session timeout.
-const TOUCHES_PER_TIMEOUT: u32 = 10;
+/// Reports to the tracker, and doubts of it, come this many times within the smallest session timeout. A third of that is
+/// what clients can wait: a report apart, an election, and a change of the tracker must fit in, when both hang at once.
+const TOUCHES_PER_TIMEOUT: u32 = 20;
 const CHALLENGE_PART: u32 = 8;
 const INTERVAL_MIN: Duration = Duration::from_millis(20);
 
