@@ -8,6 +8,7 @@ use std::time::Duration;
 use menagerie_link::Stores;
 use menagerie_proto::tree_store::{TreeStore, TreeStoreStatus};
 use menagerie_tree_store::{TreeStoreError, TreeStoreOptions, open};
+use menagerie_types::command::internal::RegisterReplica;
 use menagerie_types::{LogIndex, NodeId, OpCode, SessionId};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -301,4 +302,37 @@ async fn only_the_last_few_of_what_was_set_aside_are_kept() {
     let names = fs::read_dir(dir.path()).expect("list").map(|entry| entry.expect("entry").file_name());
     let bad: Vec<_> = names.filter(|name| name.to_string_lossy().starts_with("checkpoint.bad-")).collect();
     assert!((1..=3).contains(&bad.len()), "{bad:?}");
+}
+
+#[tokio::test]
+async fn the_log_is_not_kept_for_an_absent_replica_beyond_its_bound() {
+    let log = FakeLog::new();
+    let mut gateway = Gateway::new(&log, 9);
+    // Another replica, which has registered and is never heard of again: a majority of two is both.
+    let absent = RegisterReplica { replica: NodeId(2), checkpoint: LogIndex(0) }.encode();
+    gateway.push(OpCode::RegisterReplica, SessionId::NONE, &absent);
+    gateway.commit();
+    let dir = temporary();
+    let options = TreeStoreOptions { truncate_margin: 10, truncate_step: 10, ..options(1, &dir) };
+    let options = TreeStoreOptions { log_bytes_max: 40_000, ..options };
+    let bench = Bench::start_with(&log, dir, options, vec![]).await;
+    // Counted from when the replica stands at the beginning.
+    bench.reach(LogIndex(1)).await;
+    write(&mut gateway, 100, 1);
+    bench.reach(log.last()).await;
+    let before = log.last();
+    bench.store.checkpoint().await.expect("checkpoint");
+    bench.status_when("the checkpoint is registered", |status| status.applied_index > before).await;
+    assert_eq!(log.first(), LogIndex(1), "it is kept for the other one");
+    let truncated = async {
+        let mut seed = 2;
+        while log.first() == LogIndex(1) {
+            write(&mut gateway, 50, seed);
+            seed += 1;
+            bench.reach(log.last()).await;
+            bench.store.checkpoint().await.expect("checkpoint");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    soon("truncation", truncated).await;
 }
