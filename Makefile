@@ -197,7 +197,9 @@ bench-vs-zookeeper: export MENAGERIE_BIN = $(RELEASE)
 bench-vs-zookeeper: $(PERFORMANCE_VENV)/installed.txt ## Menagerie and Apache ZooKeeper in turns; writes docs/performance.md (hours; QUICK=1)
 	$(CARGO) build --release --locked -p menagerie
 	tests/require.sh 'default-jdk-headless maven' java jcmd
-	$(MAKE) --no-print-directory zookeeper || tests/require.sh 'zookeeper libzookeeper-java' /usr/share/java/zookeeper.jar
+	-$(MAKE) --no-print-directory zookeeper
+	test -f $(ZOOKEEPER)/fetched.xml || { rm -rf $(ZOOKEEPER); \
+	    tests/require.sh 'zookeeper libzookeeper-java' /usr/share/java/zookeeper.jar; }
 	$(PERFORMANCE_VENV)/bin/python -B tests/performance/run.py
 
 bench-report: $(PERFORMANCE_VENV)/installed.txt ## write docs/performance.md anew from what was measured

@@ -114,9 +114,14 @@ class Split(Measured):
         shutil.rmtree(self.directory / name, ignore_errors=True)
 
 
+def fetched() -> Path | None:
+    """The server's jar from Maven Central, if it is there."""
+    return next(iter(sorted(ZOOKEEPER_LIB.glob("zookeeper-[0-9]*.jar"))), None)
+
+
 def zookeeper_command(config: Path, heap: str) -> list:
     """3.9.5 where it could be fetched, else Debian's."""
-    if ZOOKEEPER_LIB.is_dir():
+    if fetched():
         path = f"{ZOOKEEPER_LIB}/*"
     elif DEBIAN_JAR.exists():
         path = f"/etc/zookeeper/conf:{DEBIAN_JAR}"
@@ -126,8 +131,8 @@ def zookeeper_command(config: Path, heap: str) -> list:
 
 
 def zookeeper_version() -> str:
-    jars = sorted(ZOOKEEPER_LIB.glob("zookeeper-[0-9]*.jar"))
-    return jars[0].stem.removeprefix("zookeeper-") if jars else "3.8.0 (Debian)"
+    jar = fetched()
+    return jar.stem.removeprefix("zookeeper-") if jar else "3.8.0 (Debian)"
 
 
 class ZooKeeper(Measured):

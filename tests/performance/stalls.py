@@ -93,7 +93,7 @@ def checkpoint(row: str, settings: Settings) -> None:
     Checkpoints are taken by log size and, at the latest, by time: 30 s after the last one. What was changed last, and was
     not enough for one by size, is written during one of the windows; the others are the quiet ones.
     """
-    count, seconds, windows = settings.size(1_000_000, 20_000), settings.size(8, 2), settings.size(5, 9)
+    count, seconds, windows = settings.size(1_000_000, 20_000), settings.size(8, 2), settings.size(5, 12)
     quiet, during = [], []
     with Standalone() as cluster:
         bench("fill", *target(cluster), "-q", "--nodes", count, "--payload", 100, "--prefix", PREFIX, "--keep")
