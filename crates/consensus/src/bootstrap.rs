@@ -1,49 +1,68 @@
-//! What a member does on its own after a start: founding an ensemble, leading when it is alone.
+//! What a member does on its own after a start: founding an ensemble, finding out whether it counts, leading when it is
+//! alone.
 //!
 //! An ensemble is founded once, when a majority of its voters is there and nobody who answers has a log: as with
 //! ZooKeeper, two of three servers are enough for the first start. Of those that are there, the one with the lowest id
-//! founds; should two do so at once, they write the same first entry, which Raft allows. A member that lost its disk
-//! finds a peer with a log and waits for the leader to send it. (If a majority lost their disks at once, nothing is
-//! left to tell them from a new ensemble; that is why the rest must not be started without them.)
+//! founds; should two do so at once, they write the same first entry, which Raft allows.
+//!
+//! A member without a log that finds one elsewhere may have lost its disk, and with it what it promised. It then asks so
+//! many of the others that every majority it may have been part of has one among them (two of three, three of five), for
+//! their terms and how far their logs reach. It follows no leader of an earlier term, and counts again once its own log
+//! reaches as far and is durable. So a lost disk costs nothing that was acknowledged, whoever else is away for a while;
+//! and where too few others are there, it waits for them. (If a majority lost their disks at once, nothing is left to
+//! tell them from a new ensemble; that is why the rest must not be started without them.)
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::join_all;
 use menagerie_host::Host;
 use menagerie_proto::channel;
-use menagerie_proto::consensus::{Consensus, ConsensusClient, Member};
-use menagerie_types::NodeId;
+use menagerie_proto::consensus::{Consensus, ConsensusClient, ConsensusStatus, Member};
+use menagerie_types::{LogIndex, NodeId};
+use openraft::raft::FlushPoint;
 use openraft::{BasicNode, ReadPolicy};
 
 use crate::ConsensusOptions;
-use crate::types::{Raft, node};
+use crate::standing::Standing;
+use crate::types::{Raft, TypeConfig, node, outer_id};
 
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
 const RETRY: Duration = Duration::from_millis(200);
 
-/// Founds the ensemble if that is this member's to do. Returns when there is nothing (more) to do.
-pub(crate) async fn run(raft: Raft, options: ConsensusOptions) {
+/// Raft's first entry is the membership that the founder writes; nobody has led before there is a second one.
+const FOUNDING: LogIndex = LogIndex(1);
+
+/// Does what this member has to do before it counts. Returns when there is nothing (more) to do.
+pub(crate) async fn run(raft: Raft, options: ConsensusOptions, standing: Arc<Standing>) {
     elect_lone_voter(&raft, options.id.0).await;
-    if !options.voters().any(|voter| voter == options.id.0) {
-        return;
-    }
-    let others: Vec<Member> =
-        options.members.iter().filter(|member| member.voter && member.id != options.id).cloned().collect();
-    let mut reported = false;
-    while matches!(raft.is_initialized().await, Ok(false)) {
-        match ask(&*options.host, &others).await {
-            Answers::Empty(lowest) if lowest.is_none_or(|lowest| options.id < lowest) => {
-                return found(&raft, &options).await;
+    let is_other = |member: &Member| member.voter && member.id != options.id;
+    let mut others: Vec<Member> = options.members.iter().filter(|m| is_other(m)).cloned().collect();
+    let votes = options.voters().any(|voter| voter == options.id.0);
+    let mut told = false;
+    while let Ok(initialized) = raft.is_initialized().await
+        && !(initialized && standing.is_full())
+    {
+        let answers = ask(&*options.host, &others).await;
+        match judge(options.id, &answers, &others, !initialized) {
+            Finding::Nothing { lowest } => {
+                let first = votes && lowest.is_none_or(|lowest| options.id < lowest);
+                if settle(&raft, &standing) && first {
+                    return found(&raft, &options).await;
+                }
+                // That one founds, and then asks for this one's vote.
             }
-            // That one founds, and then asks for this one's vote.
-            Answers::Empty(_) => {}
-            Answers::Founded => {
-                return tracing::info!("a peer has a log: waiting for the leader to send it");
+            Finding::Founded => {
+                settle(&raft, &standing);
+                return;
             }
-            Answers::TooFew => {
-                if !std::mem::replace(&mut reported, true) {
-                    tracing::info!("waiting for a majority of the voters to found the ensemble");
+            Finding::Begun { .. } if standing.is_full() => return,
+            Finding::Begun { term, last } => return rejoin(&raft, &standing, term, last).await,
+            Finding::Voters(voters) => others = voters,
+            Finding::TooFew { what } => {
+                if !std::mem::replace(&mut told, true) {
+                    tracing::info!("waiting for more of the voters {what}");
                 }
             }
         }
@@ -51,6 +70,33 @@ pub(crate) async fn run(raft: Raft, options: ConsensusOptions) {
     }
 }
 
+/// This member counts from now on; false if that cannot be kept, and then it does not.
+fn settle(raft: &Raft, standing: &Standing) -> bool {
+    match standing.settle() {
+        Ok(()) => raft.runtime_config().elect(true),
+        Err(error) => tracing::error!(%error, "this member does not vote: start it again"),
+    }
+    standing.is_full()
+}
+
+/// Follows leaders of `term` and later ones until all up to `last` is here, and durable.
+async fn rejoin(raft: &Raft, standing: &Standing, term: u64, last: LogIndex) {
+    tracing::info!(
+        term,
+        last = last.0,
+        "this member has no log, others have one: it votes again when it has caught up"
+    );
+    standing.rejoin(term);
+    let reached = move |flushed: &Option<FlushPoint<TypeConfig>>| {
+        flushed.as_ref().is_some_and(|point| {
+            let led = point.vote.is_committed() && point.vote.leader_id().term >= term;
+            led && outer_id(point.last_log_id.as_ref()) >= last
+        })
+    };
+    if raft.watch_log_progress().wait_until(reached).await.is_ok() && settle(raft, standing) {
+        tracing::info!("this member has caught up and votes again");
+    }
+}
 /// Spares a restarted member that has nobody to ask the wait for its election timeout.
 async fn elect_lone_voter(raft: &Raft, id: u64) {
     let alone =
@@ -62,35 +108,68 @@ async fn elect_lone_voter(raft: &Raft, id: u64) {
     }
 }
 
-enum Answers {
-    /// A majority is there and no ensemble can exist; the lowest id among the others that answered.
-    Empty(Option<NodeId>),
-    /// An ensemble exists.
+/// What the answers of the other voters come to.
+#[derive(Debug, PartialEq)]
+enum Finding {
+    /// With this member a majority, and nobody has a log; the lowest id among those that answered.
+    Nothing {
+        lowest: Option<NodeId>,
+    },
+    /// Somebody has founded the ensemble, and nobody has led it.
     Founded,
-    TooFew,
+    /// There are other voters to be asked than those that were.
+    Voters(Vec<Member>),
+    /// Enough have answered: nothing was acknowledged in a later term, or behind that entry.
+    Begun {
+        term: u64,
+        last: LogIndex,
+    },
+    TooFew {
+        what: &'static str,
+    },
 }
 
-async fn ask(host: &dyn Host, others: &[Member]) -> Answers {
-    let answers = join_all(others.iter().map(|member| is_empty(host, member))).await;
-    if answers.contains(&Some(false)) {
-        return Answers::Founded;
+/// Tells what to do from what the voters other than `own` say; `empty` if that one has no log at all.
+fn judge(own: NodeId, answers: &[ConsensusStatus], others: &[Member], empty: bool) -> Finding {
+    let is_empty = |status: &ConsensusStatus| status.last_index == LogIndex(0) && status.term == 0;
+    if answers.iter().all(is_empty) {
+        return match empty && answers.len() + 1 > others.len().div_ceil(2) {
+            true => Finding::Nothing { lowest: answers.iter().map(|status| status.id).min() },
+            false => Finding::TooFew { what: "to found the ensemble" },
+        };
     }
-    let empty =
-        others.iter().zip(answers).filter(|(_, empty)| *empty == Some(true)).map(|(member, _)| member.id);
-    let empty: Vec<_> = empty.collect();
-    let voters = others.len() + 1;
-    if empty.len() + 1 > voters / 2 { Answers::Empty(empty.into_iter().min()) } else { Answers::TooFew }
+    if empty && answers.iter().all(|status| status.last_index <= FOUNDING) {
+        return Finding::Founded;
+    }
+    let term = answers.iter().map(|status| status.term).max().unwrap_or_default();
+    let newest = answers.iter().max_by_key(|status| (status.membership_index, status.last_index));
+    let members = newest.map(|status| status.members.as_slice()).unwrap_or_default();
+    let voters = || members.iter().filter(|member| member.voter && member.id != own);
+    let ids = |ids: &mut dyn Iterator<Item = &Member>| ids.map(|member| member.id).collect::<BTreeSet<_>>();
+    if !members.is_empty() && ids(&mut voters()) != ids(&mut others.iter()) {
+        return Finding::Voters(voters().cloned().collect());
+    }
+    // One more than may be missing from a majority of all voters, this one among them.
+    if answers.len() < (others.len() + 1).div_ceil(2) {
+        return Finding::TooFew { what: "to tell how far the log reaches" };
+    }
+    let last = answers.iter().map(|status| status.last_index).max().unwrap_or_default();
+    Finding::Begun { term, last }
 }
 
-/// Whether a member has never been part of an ensemble; nothing if it does not say.
-async fn is_empty(host: &dyn Host, member: &Member) -> Option<bool> {
+async fn ask(host: &dyn Host, others: &[Member]) -> Vec<ConsensusStatus> {
+    join_all(others.iter().map(|member| status(host, member))).await.into_iter().flatten().collect()
+}
+
+/// What a member says of itself; nothing if it does not answer.
+async fn status(host: &dyn Host, member: &Member) -> Option<ConsensusStatus> {
     let client = ConsensusClient::new(channel::lazy_from(host, &member.address).ok()?);
     let status = tokio::time::timeout(ANSWER_TIMEOUT, client.status()).await.ok()?.ok()?;
     if status.id != member.id {
         tracing::warn!(expected = %member.id, found = %status.id, address = member.address, "wrong member answers");
         return None;
     }
-    Some(status.last_index.0 == 0 && status.term == 0)
+    Some(status)
 }
 
 /// All initial voters vote, all other initial members are learners.

@@ -15,8 +15,8 @@
 //! `fsynctime` in ms.
 //!
 //! A voter that lost its disk may come back with an empty directory: the leader sends it everything. It has then
-//! forgotten what it acknowledged, so until it has caught up it counts for less than the majority rule assumes:
-//! never bring back two wiped voters of three at once.
+//! forgotten what it acknowledged and whom it voted for, so it takes no part in elections, and follows no leader that may
+//! be outdated, until it has caught up (`bootstrap`, `standing`). Never bring back two wiped voters of three at once.
 
 mod barrier;
 mod bootstrap;
@@ -30,6 +30,7 @@ mod options;
 mod proposer;
 mod repair;
 mod service;
+mod standing;
 mod start;
 mod state_machine;
 mod storage;

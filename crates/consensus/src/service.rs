@@ -11,6 +11,7 @@ use menagerie_proto::pb::consensus::raft_server::{Raft as Service, RaftServer};
 use openraft::errors::{Fatal, RaftError};
 use tonic::{Request, Response, Status, Streaming};
 
+use crate::standing::Standing;
 use crate::types::{Raft, Snapshot, TypeConfig};
 use crate::wire;
 
@@ -63,11 +64,12 @@ fn count(call: &'static str, counter: &AtomicU64) {
 pub struct RaftEndpoint {
     raft: Raft,
     calls: Arc<Calls>,
+    standing: Arc<Standing>,
 }
 
 impl RaftEndpoint {
-    pub(crate) fn service(raft: Raft, calls: Arc<Calls>) -> RaftService {
-        RaftServer::new(Self { raft, calls })
+    pub(crate) fn service(raft: Raft, calls: Arc<Calls>, standing: Arc<Standing>) -> RaftService {
+        RaftServer::new(Self { raft, calls, standing })
             .max_decoding_message_size(MAX_MESSAGE_BYTES)
             .max_encoding_message_size(MAX_MESSAGE_BYTES)
     }
@@ -85,16 +87,21 @@ fn fatal(error: RaftError<TypeConfig>) -> Status {
 impl Service for RaftEndpoint {
     type AppendStream = BoxStream<'static, Result<pb::AppendResponse, Status>>;
 
-    /// Answers before it reads, as the caller waits for the answer first. A malformed request ends the stream.
+    /// Answers before it reads, as the caller waits for the answer first. A malformed request ends the stream, and so
+    /// does one of a leader that this member may not follow.
     async fn append(
         &self,
         request: Request<Streaming<pb::AppendRequest>>,
     ) -> Result<Response<Self::AppendStream>, Status> {
         count("append", &self.calls.append);
-        let requests = stream::unfold(request.into_inner(), |mut requests| async move {
+        let calls = (request.into_inner(), Arc::clone(&self.standing));
+        let requests = stream::unfold(calls, |(mut requests, standing)| async move {
             let request = requests.message().await.ok()??;
             match wire::append_from_pb(request) {
-                Ok(request) => Some((request, requests)),
+                Ok(request) => {
+                    standing.may_follow(request.vote.leader_id().term).ok()?;
+                    Some((request, (requests, standing)))
+                }
                 Err(error) => {
                     tracing::error!(%error, "raft stream ended");
                     None
@@ -108,6 +115,7 @@ impl Service for RaftEndpoint {
 
     async fn vote(&self, request: Request<pb::VoteRequest>) -> Result<Response<pb::VoteResponse>, Status> {
         count("vote", &self.calls.vote);
+        self.standing.may_vote()?;
         let request = wire::vote_request_from_pb(request.into_inner())?;
         let response = self.raft.vote(request).await.map_err(fatal)?;
         Ok(Response::new(wire::voted_to_pb(&response)))
@@ -118,6 +126,7 @@ impl Service for RaftEndpoint {
         request: Request<pb::VoteRequest>,
     ) -> Result<Response<pb::VoteResponse>, Status> {
         count("pre_vote", &self.calls.pre_vote);
+        self.standing.may_vote()?;
         let request = wire::vote_request_from_pb(request.into_inner())?;
         let response = self.raft.pre_vote(request).await.map_err(fatal)?;
         Ok(Response::new(wire::voted_to_pb(&response)))
@@ -128,6 +137,7 @@ impl Service for RaftEndpoint {
         request: Request<pb::TransferLeaderRequest>,
     ) -> Result<Response<pb::TransferLeaderResponse>, Status> {
         count("transfer_leader", &self.calls.transfer_leader);
+        self.standing.may_vote()?;
         let request = wire::transfer_from_pb(request.into_inner())?;
         let response = self.raft.handle_transfer_leader(request).await.map_err(stopped)?;
         Ok(Response::new(wire::transferred_to_pb(&response)))
@@ -140,6 +150,7 @@ impl Service for RaftEndpoint {
         count("install_snapshot", &self.calls.install_snapshot);
         let request = request.into_inner();
         let vote = wire::vote_from_pb(request.vote)?;
+        self.standing.may_follow(vote.leader_id().term)?;
         let snapshot = request.snapshot.ok_or(wire::Malformed("no snapshot"))?;
         let (meta, snapshot) = wire::snapshot_from_pb(snapshot)?;
         // openraft takes these for granted, and panics.

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use menagerie_log::LogOptions;
+use menagerie_log::{Fs, LogOptions};
 use menagerie_types::LogIndex;
 use openraft::{Config, SnapshotPolicy};
 use tokio::sync::{mpsc, watch};
@@ -16,6 +16,7 @@ use crate::network::Network;
 use crate::observer;
 use crate::proposer::{OPENINGS, Proposer};
 use crate::service::{Calls, RaftEndpoint};
+use crate::standing::Standing;
 use crate::state_machine::StateMachine;
 use crate::storage::{LogStorage, MeteredFs, Store, StoreOptions};
 use crate::succession;
@@ -36,23 +37,24 @@ pub async fn start(options: ConsensusOptions) -> Result<(LocalConsensus, RaftSer
         cache_bytes: options.log_cache_bytes,
         inline: true,
     };
-    let fs = Arc::new(MeteredFs(Arc::clone(&options.fs)));
-    let store = Store::open(fs, &options.data_dir, StoreOptions { id: options.id.0, log })?;
+    let fs: Arc<dyn Fs> = Arc::new(MeteredFs(Arc::clone(&options.fs)));
+    let store = Store::open(Arc::clone(&fs), &options.data_dir, StoreOptions { id: options.id.0, log })?;
+    let standing = Standing::open(fs, &options.data_dir, store.is_empty())?;
     let (committed_sender, committed) = watch::channel(LogIndex(0));
     let state_machine = StateMachine::new(Arc::clone(&store), committed_sender);
-    let config = Arc::new(config(&options)?);
+    let config = Arc::new(Config { enable_elect: standing.is_full(), ..config(&options)? });
     let log_storage = LogStorage(Arc::clone(&store));
     let raft =
         Raft::new(options.id.0, config, Network::new(Arc::clone(&options.host)), log_storage, state_machine)
             .await
             .map_err(|error| ConsensusError::Storage(error.to_string()))?;
-    Ok(assemble(options, raft, store, committed))
+    Ok(assemble(options, raft, (store, standing), committed))
 }
 
 fn assemble(
     options: ConsensusOptions,
     raft: Raft,
-    store: Arc<Store>,
+    (store, standing): (Arc<Store>, Arc<Standing>),
     committed: watch::Receiver<LogIndex>,
 ) -> (LocalConsensus, RaftService) {
     let (openings, opened) = mpsc::channel(OPENINGS);
@@ -62,10 +64,15 @@ fn assemble(
     let proposer = Proposer::new(raft.clone(), Arc::clone(&store), Arc::clone(&options.clock), opened);
     tokio::spawn(proposer.run());
     while_running(&ended, barrier::run(raft.clone(), callers));
-    while_running(&ended, bootstrap::run(raft.clone(), options.clone()));
+    while_running(&ended, bootstrap::run(raft.clone(), options.clone(), Arc::clone(&standing)));
     let calls = Arc::new(Calls::default());
-    while_running(&ended, succession::run(raft.clone(), options.id.0, Arc::clone(&options.host)));
-    let service = RaftEndpoint::service(raft.clone(), Arc::clone(&calls));
+    let succession = succession::run(raft.clone(), options.id.0, Arc::clone(&options.host));
+    let counts = Arc::clone(&standing);
+    while_running(&ended, async move {
+        counts.full().await;
+        succession.await;
+    });
+    let service = RaftEndpoint::service(raft.clone(), Arc::clone(&calls), standing);
     let inner = Inner {
         id: options.id,
         raft,

@@ -335,3 +335,71 @@ async fn a_member_that_hears_nobody_deposes_no_healthy_leader() {
     send(&proposals, "after").await;
     read_to(&ensemble.member(3).consensus, 1, "after").await;
 }
+
+/// What was acknowledged is on the leader and one follower; that follower loses its disk while the other one, which
+/// has been away, comes back, and the leader dies. The two that are left must not decide without it.
+#[tokio::test]
+async fn a_wiped_voter_elects_nobody_who_lacks_what_it_acknowledged() {
+    let mut ensemble = Ensemble::start(3);
+    let (leader, proposals) = ensemble.propose().await;
+    send(&proposals, "before").await;
+    read_to(&ensemble.member(leader).consensus, 1, "before").await;
+    let (away, wiped) = (leader % 3 + 1, (leader + 1) % 3 + 1);
+    ensemble.stop(away);
+    let (leader, proposals) = ensemble.propose().await;
+    send(&proposals, "acknowledged").await;
+    read_to(&ensemble.member(leader).consensus, 1, "acknowledged").await;
+    let (holder, wiped) = if leader == wiped { (6 - away - wiped, wiped) } else { (leader, wiped) };
+    ensemble.stop(holder);
+    ensemble.stop(wiped);
+    ensemble.wipe(wiped);
+    ensemble.restart(wiped).await;
+    ensemble.restart(away).await;
+    // Many election timeouts. A member that decided too early would lead by then.
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(4);
+    while tokio::time::Instant::now() < deadline {
+        for member in ensemble.alive() {
+            let status = member.status().await;
+            assert_ne!(status.state, "leader", "{status:?}");
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    ensemble.restart(holder).await;
+    let (leader, proposals) = ensemble.propose().await;
+    send(&proposals, "after").await;
+    let log = read_to(&ensemble.member(leader).consensus, 1, "after").await;
+    assert!(log.iter().flat_map(|entry| &entry.chunks).any(|chunk| chunk == "acknowledged"));
+    read_to(&ensemble.member(wiped).consensus, 1, "after").await;
+    // It counts again: without the one that was away, the two others go on.
+    ensemble.stop(away);
+    let (leader, proposals) = ensemble.propose().await;
+    send(&proposals, "last").await;
+    read_to(&ensemble.member(leader).consensus, 1, "last").await;
+}
+
+/// A leader of an earlier term that has not heard of its end must not find a majority in a voter that has forgotten it.
+#[tokio::test]
+async fn a_wiped_voter_waits_for_enough_others_and_again_after_a_restart() {
+    let mut ensemble = Ensemble::start(3);
+    let (leader, proposals) = ensemble.propose().await;
+    send(&proposals, "kept").await;
+    for member in ensemble.alive() {
+        read_to(&member.consensus, 1, "kept").await;
+    }
+    let (other, wiped) = (leader % 3 + 1, (leader + 1) % 3 + 1);
+    ensemble.stop(other);
+    ensemble.stop(wiped);
+    ensemble.wipe(wiped);
+    for _ in 0..2 {
+        ensemble.restart(wiped).await;
+        let deadline = tokio::time::Instant::now() + Duration::from_secs(2);
+        while tokio::time::Instant::now() < deadline {
+            assert_eq!(ensemble.member(wiped).status().await.last_index.0, 0, "it follows nobody yet");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        ensemble.stop(wiped);
+    }
+    ensemble.restart(wiped).await;
+    ensemble.restart(other).await;
+    read_to(&ensemble.member(wiped).consensus, 1, "kept").await;
+}

@@ -65,6 +65,11 @@ impl Store {
         self.reader.last().map(|(index, term)| log_id(term, index))
     }
 
+    /// Whether nothing is kept here that this member may have promised.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.last_id().is_none() && self.state.lock().vote.is_none()
+    }
+
     pub(crate) fn purged_id(&self) -> Option<LogId> {
         self.reader.purged().map(|(index, term)| log_id(term, index))
     }
