@@ -54,6 +54,10 @@ class Cluster:
         """The process in which consensus leads."""
         raise NotImplementedError
 
+    def voters(self) -> list[str]:
+        """The processes in which a member of the log votes."""
+        raise NotImplementedError
+
     def log(self, name: str) -> Path:
         raise NotImplementedError
 

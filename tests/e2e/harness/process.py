@@ -16,6 +16,8 @@ class Process:
         self.log = log
         self.env = {**os.environ, **(env or {})}
         self.child: subprocess.Popen | None = None
+        # Without them, SIGXFSZ stays ignored, as it is here: a file that may not grow is then an error.
+        self.restore_signals = True
 
     @property
     def running(self) -> bool:
@@ -26,7 +28,7 @@ class Process:
         with self.log.open("ab") as log:
             self.child = subprocess.Popen(
                 self.command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.env,
-                start_new_session=True,
+                start_new_session=True, restore_signals=self.restore_signals,
             )
 
     def kill9(self) -> None:

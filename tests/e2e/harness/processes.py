@@ -36,6 +36,9 @@ class ProcessCluster(Cluster):
     def stop(self, name: str) -> None:
         self.processes[name].stop()
 
+    def voters(self) -> list[str]:
+        return self.names()
+
     def log(self, name: str) -> Path:
         return self.processes[name].log
 
