@@ -20,6 +20,7 @@ use crate::barrier::Caller;
 use crate::leadership::Leadership;
 use crate::proposer::Opening;
 use crate::service::Calls;
+use crate::standing::Standing;
 use crate::storage::Store;
 use crate::types::{self, Raft, TypeConfig, outer_index};
 use crate::{ConsensusError, RaftCalls, tail};
@@ -42,6 +43,7 @@ pub(crate) struct Inner {
     pub barriers: mpsc::Sender<Caller>,
     pub ended: watch::Receiver<Option<ConsensusError>>,
     pub calls: Arc<Calls>,
+    pub standing: Arc<Standing>,
     /// From where new members are called.
     pub host: Arc<dyn Host>,
     /// How long a transfer of leadership may take.
@@ -129,6 +131,14 @@ impl LocalConsensus {
         self.inner.store.is_inline()
     }
 
+    /// A member that does not count yet says so, whatever Raft makes of it.
+    fn state_name(&self, state: ServerState) -> String {
+        match self.inner.standing.is_full() {
+            true => format!("{state:?}").to_lowercase(),
+            false => "rejoining".into(),
+        }
+    }
+
     pub(crate) fn not_leader(&self) -> ServiceError {
         ServiceError::NotLeader { leader: Leadership::new(&self.inner.raft).leader() }
     }
@@ -212,7 +222,7 @@ impl Consensus for LocalConsensus {
         });
         Ok(ConsensusStatus {
             id: self.inner.id,
-            state: format!("{:?}", now.state).to_lowercase(),
+            state: self.state_name(now.state),
             term: now.current_term,
             leader: now.current_leader.map(NodeId),
             first_index: self.first_index(),

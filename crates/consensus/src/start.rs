@@ -72,7 +72,7 @@ fn assemble(
         counts.full().await;
         succession.await;
     });
-    let service = RaftEndpoint::service(raft.clone(), Arc::clone(&calls), standing);
+    let service = RaftEndpoint::service(raft.clone(), Arc::clone(&calls), Arc::clone(&standing));
     let inner = Inner {
         id: options.id,
         raft,
@@ -82,6 +82,7 @@ fn assemble(
         barriers,
         ended,
         calls,
+        standing,
         host: options.host,
         transfer_timeout: options.election_timeout.1 * 3,
         join_timeout: options.join_timeout,

@@ -94,7 +94,7 @@ fn advice(error: &ConsensusError) -> String {
 
 async fn look(local: LocalConsensus) -> Condition {
     match local.status().await {
-        Ok(status) => Condition { ready: status.leader.is_some(), status: shown(&status) },
+        Ok(status) => Condition { ready: is_ready(&status), status: shown(&status) },
         Err(error) => unknown(error),
     }
 }
@@ -111,4 +111,9 @@ fn shown(status: &ConsensusStatus) -> Value {
         "commit_index": status.commit_index.0,
         "members": status.members.iter().map(member).collect::<Vec<_>>(),
     })
+}
+
+/// Whoever takes members away one after the other waits until the last one counts again.
+fn is_ready(status: &ConsensusStatus) -> bool {
+    status.leader.is_some() && status.state != "rejoining"
 }

@@ -86,7 +86,8 @@ pub struct Member {
 pub struct ConsensusStatus {
     /// This member.
     pub id: NodeId,
-    /// `leader`, `follower`, `candidate` or `learner`.
+    /// `leader`, `follower`, `candidate`, `learner`, or `rejoining`: it began without a log and does not count before it has
+    /// caught up.
     pub state: String,
     /// Current term.
     pub term: u64,

@@ -231,5 +231,14 @@ fn last_words(log: &str) -> String {
 
 /// Whether the reason is one of those that a failing disk gives.
 fn names_the_disk(words: &str) -> bool {
-    ["os error 5", "os error 28", "WriteZero", "write zero"].iter().any(|reason| words.contains(reason))
+    let reasons = [
+        "os error 5",
+        "os error 28",
+        "code: 5,",
+        "code: 28,",
+        "No space left",
+        "Input/output error",
+        "write zero",
+    ];
+    reasons.iter().any(|reason| words.contains(reason))
 }
