@@ -199,3 +199,102 @@ impl Handler for Lanes<'_> {
         self.tally.faults.add(|| format!("session {id} with {asked} requests outstanding: {why}"));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::BytesMut;
+    use clap::Parser;
+    use menagerie_jute::{GetDataResponse, RequestHeader, frame};
+    use menagerie_types::{ErrorCode, Stat};
+
+    use super::*;
+    use crate::cli::{BenchArgs, Command, Measured};
+
+    #[derive(Parser)]
+    struct Program {
+        #[command(flatten)]
+        args: BenchArgs,
+    }
+
+    const WINDOW: Window = Window { begin_ns: 0, from_ns: 0, to_ns: 1_000_000 };
+
+    fn plan(flags: &str) -> Plan {
+        let line = format!("bench load --hosts 127.0.0.1:1 --payload 4 {flags}");
+        let Command::Measured(Measured::Load(args)) = Program::parse_from(line.split(' ')).args.command
+        else {
+            panic!("no load")
+        };
+        Plan::new(&args).expect("a plan")
+    }
+
+    fn lanes<'a>(plan: &'a Plan, numbers: &'a AtomicU64) -> Lanes<'a> {
+        Lanes::new(plan, 0, 1, numbers, Tally::new(WINDOW, plan.args.rate.is_some(), false), WINDOW)
+    }
+
+    /// The xids of what is sent next.
+    fn sent(lanes: &mut Lanes<'_>, now_ns: u64) -> Vec<i32> {
+        let (mut out, mut bytes, mut xids) = (Output::default(), Vec::new(), Vec::new());
+        lanes.drained(0, now_ns, &mut out).expect("no fault");
+        out.write_to(&mut bytes, b"").expect("a vector takes everything");
+        let mut rest = &bytes[..];
+        while let Ok(Some(whole)) = frame::peek(rest, 1 << 20) {
+            let header = RequestHeader::decode(&mut Reader::new(&rest[frame::PREFIX_LEN..]));
+            xids.push(header.expect("a header").xid);
+            rest = &rest[whole..];
+        }
+        xids
+    }
+
+    fn reply(xid: i32, err: i32, data: &[u8]) -> BytesMut {
+        let mut out = BytesMut::new();
+        ReplyHeader { xid, zxid: 1, err }.encode(&mut out);
+        if err == 0 {
+            let stat = Stat { data_length: data.len() as i32, ..Stat::default() };
+            GetDataResponse { data: Some(data), stat }.encode(&mut out);
+        }
+        out
+    }
+
+    #[test]
+    fn a_closed_loop_keeps_its_depth_until_the_time_is_over() {
+        let (plan, numbers) = (plan("--depth 3"), AtomicU64::new(0));
+        let mut lanes = lanes(&plan, &numbers);
+        assert_eq!(sent(&mut lanes, 10), [1, 2, 3]);
+        lanes.frame(0, &reply(1, 0, &plan.payload), 500).expect("a good reply");
+        assert_eq!(sent(&mut lanes, 500), [4]);
+        lanes.frame(0, &reply(2, 0, &plan.payload), 1_000_000).expect("a good reply");
+        assert!(sent(&mut lanes, 1_000_000).is_empty());
+        // The second one came too late to count.
+        assert_eq!((lanes.tally.ops(), lanes.tally.all, lanes.unfinished()), (1, 2, 2));
+    }
+
+    #[test]
+    fn an_open_loop_counts_from_the_time_a_request_was_meant_for() {
+        let (plan, numbers) = (plan("--depth 1 --rate 1000"), AtomicU64::new(0));
+        let mut lanes = lanes(&plan, &numbers);
+        assert!(lanes.due(0, 0) && lanes.due(0, 1_000));
+        assert_eq!((sent(&mut lanes, 1_000), lanes.unfinished()), (vec![1], 2));
+        lanes.frame(0, &reply(1, 0, &plan.payload), 900_000).expect("a good reply");
+        assert_eq!(sent(&mut lanes, 900_000), [2]);
+        // It was sent at 900 us, meant for 1 us, and answered after the window, where nothing is lost by that.
+        lanes.frame(0, &reply(2, 0, &plan.payload), 5_000_000).expect("a good reply");
+        assert_eq!((lanes.tally.ops(), lanes.unfinished()), (2, 0));
+        lanes.lost(0, "closed".to_owned());
+        assert!(!lanes.due(0, 2_000));
+    }
+
+    #[test]
+    fn what_is_not_the_reply_is_found() {
+        let (plan, numbers) = (plan("--depth 4"), AtomicU64::new(0));
+        let mut lanes = lanes(&plan, &numbers);
+        sent(&mut lanes, 0);
+        assert!(lanes.frame(0, &reply(2, 0, &plan.payload), 1).is_err(), "another one's");
+        lanes.frame(0, &reply(1, ErrorCode::NoNode.code(), b""), 1).expect("an error goes to the tally");
+        assert_eq!(lanes.tally.faults.errors, 1);
+        assert!(lanes.frame(0, &reply(2, 0, b"else"), 1).is_err(), "other data");
+        assert!(lanes.frame(0, &reply(3, 0, &plan.payload)[..20], 1).is_err(), "half of it");
+        assert_eq!(lanes.tally.ops(), 0);
+        lanes.lost(0, "closed".to_owned());
+        assert_eq!((lanes.unfinished(), lanes.tally.faults.errors), (0, 2));
+    }
+}
