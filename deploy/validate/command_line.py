@@ -1,13 +1,18 @@
 """What each container says to the binary: known flags, complete, and addresses that lead somewhere."""
 
+import re
 from typing import Iterator
 
-from contract import (ADDRESS, BY_NAME, FLAGS, LISTENING, MEMBER, MEMBER_LISTS, REQUIRED, ROLES, flag_of,
+from contract import (ADDRESS, ADVERTISED, BY_NAME, FLAGS, LISTENING, MEMBER, MEMBER_LISTS, REQUIRED, ROLES, flag_of,
                       problem_with_value)
 from objects import Container, containers, find, port_numbers, selected
 
-# The list that names a component's own members, which must be complete.
+# The lists that name a component's members. They are where pods begin, so they may be shorter than a set that grew.
 COMPONENT_OF = {"--peers": "consensus", "--consensus": "consensus", "--stores": "tree-store"}
+
+# A Deployment's pods have no names of their own; this variable holds their address.
+POD_IP, POD_IP_EXAMPLE = "POD_IP", "10.0.0.1"
+REFERENCE = re.compile(r"\$\((\w+)\)")
 
 
 def problems(objects: list[dict]) -> Iterator[str]:
@@ -41,6 +46,8 @@ def _container(objects: list[dict], container: Container, role: str) -> Iterator
             yield problem
         elif flag in LISTENING:
             yield from _listens(container, flag, value)
+        elif flag == "--advertise":
+            yield from _advertises(objects, container, value)
         elif flag in MEMBER_LISTS:
             yield from _members(objects, flag, value)
     yield from _annotation(container, settings)
@@ -54,7 +61,9 @@ def _given(objects: list[dict], container: Container) -> Iterator[tuple[str, str
         flag = rest.pop(0)
         yield flag, rest.pop(0) if rest and not rest[0].startswith("--") else None
     for variable in container.spec.get("env") or []:
-        yield flag_of(variable["name"]), _value(objects, container, variable)
+        # Others are there for $(NAME) in those that follow.
+        if variable["name"] != POD_IP:
+            yield flag_of(variable["name"]), _value(objects, container, variable)
 
 
 def _value(objects: list[dict], container: Container, variable: dict) -> str | None:
@@ -66,7 +75,32 @@ def _value(objects: list[dict], container: Container, variable: dict) -> str | N
         # A Deployment's pods end in random letters, which make no id.
         ending = "0" if container.workload["kind"] == "StatefulSet" else "x7k2p"
         return f"{container.workload['metadata']['name']}-{ending}"
-    return variable.get("value")
+    if source.get("fieldRef", {}).get("fieldPath") == "status.podIP":
+        return POD_IP_EXAMPLE
+    return REFERENCE.sub(lambda found: _named(objects, container, found[1]), variable.get("value") or "") or None
+
+
+def _named(objects: list[dict], container: Container, name: str) -> str:
+    """What $(NAME) stands for; an unknown one stays as it is, as in Kubernetes."""
+    for variable in container.spec.get("env") or []:
+        if variable["name"] == name:
+            return _value(objects, container, variable) or ""
+    return f"$({name})"
+
+
+def _advertises(objects: list[dict], container: Container, value: str) -> Iterator[str]:
+    """Every pod has an address of its own to give: its own one, or its name."""
+    found = ADVERTISED.match(value)
+    if not found:
+        yield f"--advertise wants HOST:PORT, not {value!r}"
+    elif int(found["port"]) not in port_numbers(container.spec).values():
+        yield f"--advertise names port {found['port']}, which is not among the container's ports"
+    elif container.workload["kind"] == "StatefulSet":
+        name, service = container.workload["metadata"]["name"], container.workload["spec"]["serviceName"]
+        if found["host"] != f"{name}-0.{service}":
+            yield f"--advertise: {found['host']} is not a pod's name under its Service, {name}-0.{service}"
+    elif found["host"] != POD_IP_EXAMPLE:
+        yield f"--advertise: {found['host']} is not the pod's own address; use $({POD_IP})"
 
 
 def _listens(container: Container, flag: str, value: str) -> Iterator[str]:
@@ -89,8 +123,9 @@ def _members(objects: list[dict], flag: str, value: str) -> Iterator[str]:
         seen.append(int(member["id"]))
         yield from _is_pod(objects, flag, member)
     workload = find(objects, "StatefulSet", COMPONENT_OF.get(flag, ""))
-    if workload and sorted(seen) != list(range(1, workload["spec"]["replicas"] + 1)):
-        yield f"{flag} names ids {seen}, but there are {workload['spec']['replicas']} replicas"
+    first = list(range(1, len(seen) + 1))
+    if workload and (sorted(seen) != first or len(seen) > workload["spec"]["replicas"]):
+        yield f"{flag} names ids {seen}, but there are {workload['spec']['replicas']} replicas, counted from 1"
 
 
 def _resolves(objects: list[dict], host: str, port: int) -> Iterator[str]:

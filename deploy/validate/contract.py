@@ -6,19 +6,19 @@ ROLES = ("consensus", "tree-store", "session-tracker", "gateway")
 
 COMMON = {"--id", "--listen", "--admin-addr", "--log-format", "--log-level", "--config"}
 FLAGS = {
-    "consensus": COMMON | {"--data-dir", "--peers"},
-    "tree-store": COMMON | {"--data-dir", "--consensus", "--stores"},
+    "consensus": COMMON | {"--data-dir", "--peers", "--join"},
+    "tree-store": COMMON | {"--data-dir", "--consensus", "--stores", "--advertise"},
     "session-tracker": COMMON
-    | {"--consensus", "--stores", "--tick-time", "--min-session-timeout", "--max-session-timeout"},
+    | {"--consensus", "--stores", "--advertise", "--tick-time", "--min-session-timeout", "--max-session-timeout"},
     "gateway": COMMON
     | {"--consensus", "--stores", "--trackers", "--client-addr", "--grpc-addr"}
     | {"--max-client-cnxns", "--jute-maxbuffer", "--four-letter-words", "--gateway-threads"},
 }
 # In a cluster these are always said, never left to a default.
 REQUIRED = {
-    "consensus": {"--id", "--listen", "--admin-addr", "--data-dir", "--peers"},
-    "tree-store": {"--id", "--listen", "--admin-addr", "--data-dir", "--consensus", "--stores"},
-    "session-tracker": {"--id", "--listen", "--admin-addr", "--consensus", "--stores"},
+    "consensus": {"--id", "--listen", "--admin-addr", "--data-dir", "--peers", "--join"},
+    "tree-store": {"--id", "--listen", "--admin-addr", "--data-dir", "--consensus", "--stores", "--advertise"},
+    "session-tracker": {"--id", "--listen", "--admin-addr", "--consensus", "--stores", "--advertise"},
     "gateway": {"--id", "--listen", "--admin-addr", "--consensus", "--stores", "--trackers", "--client-addr", "--grpc-addr"},
 }
 # Roles without a data directory may draw their id.
@@ -27,6 +27,8 @@ RANDOM_ID = {"session-tracker", "gateway"}
 LISTENING = ("--listen", "--admin-addr", "--client-addr", "--grpc-addr")
 MEMBER_LISTS = ("--peers", "--consensus", "--stores", "--trackers")
 
+# Where a pod says that it is called: its address, or its name under its governing Service.
+ADVERTISED = re.compile(r"^(?P<host>[a-z0-9.-]+):(?P<port>\d{1,5})$")
 ADDRESS = re.compile(r"^\d{1,3}(\.\d{1,3}){3}:(?P<port>\d{1,5})$")
 MEMBER = re.compile(r"^(?P<id>[1-9]\d*)=(?P<host>[a-z0-9.-]+):(?P<port>\d{1,5})$")
 BY_NAME = re.compile(r"^dns:(?P<host>[a-z0-9.-]+):(?P<port>\d{1,5})$")
@@ -44,6 +46,8 @@ def problem_with_value(role: str, flag: str, value: str) -> str | None:
         return f"{flag} wants ADDRESS:PORT, not {value!r}"
     if flag == "--log-format" and value not in ("text", "json"):
         return f"--log-format is text or json, not {value!r}"
+    if flag == "--join" and value != "true":
+        return f"--join is true here: a pod that --peers does not name waits to be added, not {value!r}"
     if flag == "--tick-time" and not value.isdigit():
         return f"--tick-time wants milliseconds, not {value!r}"
     if flag == "--data-dir" and not value.startswith("/"):

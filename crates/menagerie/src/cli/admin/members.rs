@@ -6,8 +6,12 @@ use serde_json::{Value, json};
 
 use super::Admin;
 use super::cluster::Cluster;
+use super::components::Components;
 use super::output::{Output, Table};
 use crate::error::Result;
+
+const NO_STORE: &str = "\nTo see tree stores, session trackers and gateways, name a tree store as well: \
+                        --server CONSENSUS,TREE-STORE\n";
 
 /// `menagerie admin members`.
 #[derive(Clone, Debug, Args)]
@@ -16,7 +20,17 @@ pub struct MembersArgs {}
 impl MembersArgs {
     /// Shows every member and what it says of itself.
     pub async fn run(self, admin: &Admin) -> Result<Output> {
-        Ok(show(&Cluster::look(admin).await?))
+        let cluster = Cluster::look(admin).await?;
+        let mut output = show(&cluster);
+        let components = Components::look(admin, Some(&cluster.view)).await;
+        match &components {
+            Some(components) => output.text += &format!("\n{}", components.table()),
+            None => output.text += NO_STORE,
+        }
+        if let Some(object) = output.json.as_object_mut() {
+            object.insert("components".into(), components.map(|components| components.json()).into());
+        }
+        Ok(output)
     }
 }
 

@@ -8,6 +8,7 @@ mod backup;
 mod change;
 mod check;
 mod cluster;
+mod components;
 mod members;
 mod offline;
 mod output;
@@ -72,7 +73,7 @@ pub enum AdminCommand {
     Promote(promote::PromoteArgs),
     /// Take a voter's vote; it goes on as a learner
     Demote(promote::DemoteArgs),
-    /// Remove a member from the log
+    /// Remove a member from the log, or a tree store that is gone for good
     Remove(remove::RemoveArgs),
     /// Put a new member in the place of another, which may be dead, in one step
     Replace(replace::ReplaceArgs),
