@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+import time
 
 import pytest
 from kazoo.client import KazooClient
@@ -66,8 +67,6 @@ class Busy:
 
     def goes_on(self) -> None:
         """Every writer has something acknowledged that it sent from now on, and the watch of before fires."""
-        import time
-
         now = time.monotonic()
         eventually(lambda: self.load.all_written_since(now) or self.load.errors(), what="writes go on")
         assert self.load.errors() == []
@@ -102,8 +101,16 @@ def split(tmp_path):
 
 
 @pytest.fixture
+def ensemble(tmp_path):
+    cluster = GrowingEnsemble(tmp_path)
+    cluster.begin()
+    yield cluster
+    cluster.stop()
+
+
+@pytest.fixture
 def three(growing):
-    """Three voters, and one of the last two leads."""
+    """Three voters; the first one leads."""
     growing.add(2)
     growing.add(3)
     assert growing.voters() == {1, 2, 3}
@@ -197,17 +204,13 @@ def test_a_removed_member_comes_back_with_an_empty_directory_only(three):
 def test_a_leader_hands_over_when_it_is_asked_and_when_it_stops(three):
     with Busy(three) as busy:
         for n in (2, 3):
-            assert three.admin("transfer", str(n)) == {"leader": n, "before": three_before(n)}
+            assert three.admin("transfer", str(n)) == {"leader": n, "before": n - 1}
             assert three.leader() == n
         term = three.admin("members")["members"][0]["term"]
         assert three.processes[three.member(3)].stop() == 0
         busy.goes_on()
         assert "leadership" in three.log(three.member(3)) and "without handing over" not in three.log(three.member(3))
         assert three.admin("members")["members"][0]["term"] == term + 1, "one change of leader, and no election"
-
-
-def three_before(n: int) -> int:
-    return {2: 1, 3: 2}[n]
 
 
 def test_stores_trackers_and_gateways_come_and_go(split):
@@ -226,8 +229,38 @@ def test_stores_trackers_and_gateways_come_and_go(split):
         split.processes["session-tracker-1"].stop()
         busy.goes_on()
         split.processes["gateway-2"].stop()
-        split.gateway(3, [1])
         busy.goes_on()
+        # Trackers and gateways take themselves out; a store may come back, and stays until it is removed.
+        eventually(lambda: split.registered() == {("tree-store", 1), ("tree-store", 2), ("tree-store", 3), ("session-tracker", 2), ("gateway", 1)}, what="the directory has those that are there")
+        split.remove("--store", "1")
+        busy.goes_on()
+        # One that runs ends.
+        split.remove("--store", "3")
+        assert "tree-store 3 was removed from the cluster" in split.ended("tree-store-3")
+        busy.goes_on()
+        assert split.registered() == {("tree-store", 2), ("session-tracker", 2), ("gateway", 1)}
+        with pytest.raises(Refused, match="the only one"):
+            split.remove("--store", "2")
+        with pytest.raises(Refused, match="stop it, and it takes itself out"):
+            split.remove("--tracker", "2")
+        with pytest.raises(Refused, match="there is no gateway 7; there are 1"):
+            split.remove("--gateway", "7")
+        # It comes back as if nothing had been.
+        split.processes["tree-store-3"].start()
+        eventually(lambda: ("tree-store", 3) in split.registered(), what="a removed store registers again")
+        busy.goes_on()
+
+
+def test_a_part_of_a_server_goes_with_its_server_only(ensemble):
+    three = ensemble
+    three.add(2)
+    three.add(3)
+    eventually(lambda: ("tree-store", 3) in three.registered(), what="the new member's parts register")
+    with pytest.raises(Refused, match="take the whole server away type `menagerie admin remove 3`"):
+        three.admin("remove", "--store", "3")
+    assert {("tree-store", 3), ("session-tracker", 3), ("gateway", 3)} <= three.registered()
+    three.admin("remove", "3")
+    eventually(lambda: {id for _, id in three.registered()} == {1, 2}, 20, "its parts are forgotten")
 
 
 def test_a_single_server_without_servers_in_its_file_becomes_an_ensemble(tmp_path):

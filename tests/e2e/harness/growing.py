@@ -94,8 +94,16 @@ class Growing:
     # What follows from it.
 
     def admin(self, *words: str) -> dict:
-        members = [name for name in self.running() if name.startswith(self.member(0)[:-1])]
-        return admin([self.address(name) for name in members], *words)
+        servers = [name for name in self.running() if name.startswith((self.member(0)[:-1], "tree-store"))]
+        return admin([self.address(name) for name in servers], *words)
+
+    def remove(self, *words: str) -> dict:
+        return self.admin("remove", *words)
+
+    def registered(self) -> set[tuple[str, int]]:
+        """Role and id of every component in the directory."""
+        components = self.admin("members")["components"] or []
+        return {(component["role"], component["id"]) for component in components}
 
     def voters(self) -> set[int]:
         return {member["id"] for member in self.admin("members")["members"] if member["voter"]}
@@ -136,7 +144,9 @@ class GrowingSplit(Growing):
         return "%s:%d" % self.client("gateway-1")
 
     def consensus(self, n: int, peers: list[int], *options: str) -> None:
-        self._component("consensus", n, "--data-dir", self.data(f"consensus-{n}"), "--peers", self._list("consensus", peers), *options)
+        peers = self._list("consensus", peers)
+        data = self.data(f"consensus-{n}")
+        self._component("consensus", n, "--data-dir", data, "--peers", peers, *options)
 
     def store(self, n: int, known: list[int]) -> None:
         self._component("tree-store", n, "--data-dir", self.data(f"tree-store-{n}"), *self._seeds(known))

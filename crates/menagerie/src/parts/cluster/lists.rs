@@ -173,3 +173,78 @@ impl StoreList {
         all
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use menagerie_link::Stores;
+    use menagerie_proto::consensus::Member;
+    use menagerie_proto::tree_store::Registered;
+    use menagerie_types::IncarnationId;
+
+    use super::*;
+
+    fn replica(id: u64) -> StoreReplica {
+        (NodeId(id), remote::store("127.0.0.1:9").expect("an address"))
+    }
+
+    fn order(own: Own, spread: u64) -> Vec<u64> {
+        let list = StoreList { stores: Stores::new(Vec::new()), own, spread };
+        list.ordered((1..=3).map(replica).collect()).iter().map(|(id, _)| id.0).collect()
+    }
+
+    #[tokio::test]
+    async fn callers_spread_over_the_stores_and_prefer_their_own() {
+        assert_eq!(
+            [order(Own::None, 0), order(Own::None, 1), order(Own::None, 5)],
+            [[1, 2, 3], [2, 3, 1], [3, 1, 2]]
+        );
+        assert_eq!(order(Own::First(replica(2)), 2), [2, 1, 3]);
+        assert_eq!(order(Own::LeftOut(NodeId(2)), 1), [3, 1]);
+        let alone = StoreList { stores: Stores::new(Vec::new()), own: Own::LeftOut(NodeId(2)), spread: 7 };
+        assert!(alone.ordered(vec![replica(2)]).is_empty());
+    }
+
+    #[tokio::test]
+    async fn lists_follow_the_log_and_the_directory() {
+        let seeds = Seeds { consensus: "1=a:1".parse().expect("a list"), ..Seeds::default() };
+        let ensemble = remote::ensemble(&seeds.consensus, None).expect("addresses");
+        let stores = StoreList { stores: Stores::new(Vec::new()), own: Own::None, spread: 0 };
+        let trackers = Trackers::default();
+        let all = vec![stores.clone()];
+        let mut lists = Lists::new(vec![ensemble.clone()], all, Some((trackers.clone(), None)), None, &seeds);
+        let member = |id| Member { id: NodeId(id), address: format!("m{id}:1"), ..Member::default() };
+        let at = |index, members| ConsensusStatus {
+            membership_index: LogIndex(index),
+            members,
+            ..Default::default()
+        };
+        lists.adopt_members(&at(9, vec![member(2), member(3)]));
+        lists.adopt_members(&at(8, vec![member(1)]));
+        let ids = |members: &[LogMember]| members.iter().map(|(id, _)| id.0).collect::<Vec<_>>();
+        assert_eq!(ids(&ensemble.members()), [2, 3], "an earlier ensemble is none");
+        assert!(lists.lacks_trackers());
+        let entry = |role, id, address: &str| Registered {
+            role,
+            id: NodeId(id),
+            address: address.to_owned(),
+            life: IncarnationId(1),
+            seen_ms: 0,
+            checkpoint: LogIndex(0),
+        };
+        let components = vec![
+            entry(Role::TreeStore, 1, "s1:1"),
+            entry(Role::TreeStore, 2, ""),
+            entry(Role::SessionTracker, 7, "t7:1"),
+            entry(Role::Gateway, 1, "g1:1"),
+        ];
+        lists.adopt_directory(&Directory { components, time_ms: 1 });
+        assert_eq!(
+            stores.stores.list().iter().map(|(id, _)| id.0).collect::<Vec<_>>(),
+            [1],
+            "2 cannot be called"
+        );
+        assert_eq!(trackers.list().iter().map(|(id, _)| id.0).collect::<Vec<_>>(), [7]);
+        lists.adopt_directory(&Directory::default());
+        assert_eq!(stores.stores.list().len(), 1, "an empty directory says nothing");
+    }
+}
