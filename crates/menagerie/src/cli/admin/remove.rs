@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use clap::Args;
+use clap::{ArgGroup, Args};
 use menagerie_types::NodeId;
 use menagerie_types::command::registration::Role;
 use serde_json::json;
@@ -17,7 +17,8 @@ use crate::error::{Error, Result};
 
 /// `menagerie admin remove`.
 #[derive(Clone, Debug, Args)]
-#[group(required = true, multiple = false, id = "which", args = ["id", "store", "tracker", "gateway"])]
+#[group(skip)]
+#[command(group = ArgGroup::new("which").required(true).args(["id", "store", "tracker", "gateway"]))]
 pub struct RemoveArgs {
     /// The member of the log that goes; if it leads, it hands over first. Its process ends by itself
     #[arg(value_name = "ID", value_parser = member_id)]
