@@ -80,8 +80,6 @@ class Split(Cluster):
     def signal(self, name: str, number: int) -> None:
         os.kill(self._pid(name), number)
 
-<<<<<<< HEAD
-=======
     def voters(self) -> list[str]:
         return [name for name in self.names() if name.startswith("consensus-")]
 
@@ -90,7 +88,6 @@ class Split(Cluster):
         words = (Path("/proc") / str(self._pid(name)) / "cmdline").read_text().split("\0")
         return words[:-1]
 
->>>>>>> 7d973c3 (Failures that kill -9 does not show: sleeping and returning members, a majority away, a tracker cut off, a disk that refuses, a flipped byte)
     def log(self, name: str) -> Path:
         return self.directory / f"{name}.log"
 
