@@ -85,7 +85,8 @@ pub struct Worker {
 
 /// Runs a worker on the calling thread until the gateway stops.
 pub async fn run(shared: Arc<Shared>, mut intake: Intake) {
-    while !*intake.stopping.borrow() {
+    // Without a gateway there is nobody to stop for, and nobody to go on for.
+    while !*intake.stopping.borrow() && intake.stopping.has_changed().is_ok() {
         serve(&shared, &mut intake).await;
     }
 }

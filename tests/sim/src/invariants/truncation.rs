@@ -1,0 +1,34 @@
+//! No member drops a part of its log that is not in durable checkpoints of a majority of the stores. A store that has
+//! lost its disk since counts with what it had: that was in order when the log was dropped.
+
+use super::{Invariant, Verdict, ensure};
+use crate::event::Event;
+
+/// See the module.
+#[derive(Default)]
+pub struct Truncation {
+    /// The most that each store ever had.
+    durable: Vec<u64>,
+}
+
+impl Invariant for Truncation {
+    fn name(&self) -> &'static str {
+        "truncation behind checkpoints"
+    }
+
+    fn observe(&mut self, _at_ms: u64, event: &Event) -> Verdict {
+        if let Event::LogBegins { node, first, checkpoints } = event {
+            self.durable.resize(checkpoints.len(), 0);
+            for (most, now) in self.durable.iter_mut().zip(checkpoints) {
+                *most = (*most).max(*now);
+            }
+            let covering = self.durable.iter().filter(|checkpoint| **checkpoint + 1 >= *first).count();
+            let enough = covering > checkpoints.len() / 2;
+            ensure!(
+                enough || *first <= 1,
+                "the log of {node} begins at {first}, the checkpoints reach {checkpoints:?}"
+            );
+        }
+        Ok(())
+    }
+}
