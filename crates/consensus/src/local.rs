@@ -241,6 +241,7 @@ impl LocalConsensus {
         let last = first - 1;
         let covers = move |now: &RaftMetrics<TypeConfig>| now.snapshot.is_some_and(|id| id.index >= last);
         if !covers(&raft.metrics().borrow_watched()) {
+            self.inner.store.set_truncation_point(last);
             raft.trigger().snapshot().await.map_err(|error| error.to_string())?;
             raft.wait(None).metrics(covers, "snapshot").await.map_err(|error| error.to_string())?;
         }

@@ -16,7 +16,8 @@ use crate::types::{LogId, Snapshot, SnapshotMeta, StoredMembership, TypeConfig, 
 pub(crate) struct StateMachine {
     store: Arc<Store>,
     applied: Option<LogId>,
-    membership: StoredMembership,
+    /// The one at the last snapshot and all since, the current one last.
+    memberships: Vec<StoredMembership>,
     time_ms: i64,
     /// The last committed index, as the outside counts.
     committed: watch::Sender<LogIndex>,
@@ -24,7 +25,26 @@ pub(crate) struct StateMachine {
 
 impl StateMachine {
     pub(crate) fn new(store: Arc<Store>, committed: watch::Sender<LogIndex>) -> Self {
-        Self { store, applied: None, membership: StoredMembership::default(), time_ms: 0, committed }
+        Self { store, applied: None, memberships: Vec::new(), time_ms: 0, committed }
+    }
+
+    fn membership(&self) -> StoredMembership {
+        self.memberships.last().cloned().unwrap_or_default()
+    }
+
+    /// What a snapshot says that ends where the log is to be truncated, and not where it is applied: a member that gets
+    /// it must not lack entries that no checkpoint covers. None if there is no such point.
+    fn at_truncation_point(&mut self) -> Option<(SnapshotMeta, i64)> {
+        let last = self.store.truncation_point()?;
+        if self.applied.is_none_or(|applied| applied.index <= last.index) {
+            return None;
+        }
+        let time_ms = self.store.time_at(Some(last.index)).ok()?;
+        let later = self.memberships.iter().position(|known| *known.log_id() > Some(last));
+        // From here on nobody asks for one from before that.
+        self.memberships.drain(..later.unwrap_or(self.memberships.len()).saturating_sub(1));
+        let last_membership = self.memberships.first().cloned().unwrap_or_default();
+        Some((SnapshotMeta { last_log_id: Some(last), last_membership }, time_ms))
     }
 
     fn publish(&self) {
@@ -39,7 +59,7 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
     type SnapshotBuilder = Builder;
 
     async fn applied_state(&mut self) -> io::Result<(Option<LogId>, StoredMembership)> {
-        Ok((self.applied, self.membership.clone()))
+        Ok((self.applied, self.membership()))
     }
 
     async fn apply<S>(&mut self, mut entries: S) -> io::Result<()>
@@ -52,7 +72,7 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
                 EntryPayload::Blank => {}
                 EntryPayload::Normal(batch) => self.time_ms = batch.time_ms,
                 EntryPayload::Membership(membership) => {
-                    self.membership = StoredMembership::new(Some(entry.log_id), membership);
+                    self.memberships.push(StoredMembership::new(Some(entry.log_id), membership));
                 }
             }
             if let Some(responder) = responder {
@@ -64,8 +84,12 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
     }
 
     async fn get_snapshot_builder(&mut self) -> Builder {
-        let meta = SnapshotMeta { last_log_id: self.applied, last_membership: self.membership.clone() };
-        Builder { store: Arc::clone(&self.store), meta, time_ms: self.time_ms }
+        let point = self.at_truncation_point();
+        let (meta, time_ms) = point.unwrap_or_else(|| {
+            let meta = SnapshotMeta { last_log_id: self.applied, last_membership: self.membership() };
+            (meta, self.time_ms)
+        });
+        Builder { store: Arc::clone(&self.store), meta, time_ms }
     }
 
     /// Also called at start with the snapshot found on disk.
@@ -75,7 +99,7 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
             self.store.cover(last)?;
         }
         self.applied = meta.last_log_id;
-        self.membership = meta.last_membership.clone();
+        self.memberships = vec![meta.last_membership.clone()];
         self.time_ms = time_ms;
         self.publish();
         Ok(())

@@ -107,3 +107,23 @@ async fn contradictory_options_are_refused() {
         assert!(matches!(refused, Some(ConsensusError::Options(_))), "{refused:?}");
     }
 }
+
+#[tokio::test]
+async fn a_snapshot_ends_where_the_log_is_truncated() {
+    let fs = FaultyFs::new(13);
+    let consensus = member(&fs).await;
+    let proposals = stream(&consensus).await;
+    for chunk in [&b"one"[..], b"two", b"three", b"four"] {
+        proposals.chunks.send(Bytes::from_static(chunk)).await.expect("open");
+        read_to(&consensus, chunk).await;
+    }
+    let entries = read_to(&consensus, b"four").await;
+    let two = entries.iter().find(|entry| entry.chunks.iter().any(|chunk| &chunk[..] == b"two"));
+    let two = two.expect("committed").index;
+    let first = consensus.truncate(two).await.expect("truncates");
+    assert_eq!(first, two.next());
+    let (snapshot, time_ms) = consensus.inner.store.snapshot().expect("a snapshot");
+    assert_eq!(crate::types::outer_id(snapshot.last_log_id.as_ref()), two);
+    assert!(snapshot.last_membership.log_id().is_some_and(|at| at.index < two.0));
+    assert!(time_ms > 0);
+}

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use menagerie_log::{Durable, Fs, Log, LogError, LogOptions, LogReader, MetaKind, Record, Recovered};
 use parking_lot::{Mutex, MutexGuard};
@@ -31,6 +31,8 @@ pub(crate) struct Store {
     /// None after [`Store::close`].
     log: Mutex<Option<Log>>,
     committed: Mutex<Option<LogId>>,
+    /// Where the log is to be truncated next, once a snapshot says so.
+    truncation_point: AtomicU64,
     last_time: AtomicI64,
 }
 
@@ -48,6 +50,7 @@ impl Store {
             state: Mutex::new(state),
             log: Mutex::new(Some(log)),
             committed: Mutex::new(committed),
+            truncation_point: AtomicU64::new(u64::MAX),
             last_time: AtomicI64::new(0),
         });
         let time = store.time_at(last.map(|(index, _)| index)).map_err(damaged)?;
@@ -92,7 +95,7 @@ impl Store {
     }
 
     /// The time of an entry in the log, or of the snapshot's last one.
-    fn time_at(&self, index: Option<u64>) -> io::Result<i64> {
+    pub(crate) fn time_at(&self, index: Option<u64>) -> io::Result<i64> {
         let Some(index) = index else { return Ok(0) };
         if index >= self.first_index() {
             let entries = self.read(index..index + 1, 1).map_err(io::Error::other)?;
@@ -184,6 +187,17 @@ impl Store {
         self.purge(id)?;
         self.last_time.store(self.time_at(Some(id.index))?, Ordering::Release);
         Ok(())
+    }
+
+    /// The log will be truncated behind the entry at `index`.
+    pub(crate) fn set_truncation_point(&self, index: u64) {
+        self.truncation_point.store(index, Ordering::Release);
+    }
+
+    /// The last entry to be dropped next, if it is still there.
+    pub(crate) fn truncation_point(&self) -> Option<LogId> {
+        let index = self.truncation_point.load(Ordering::Acquire);
+        self.reader.term_of(index).map(|term| log_id(term, index))
     }
 
     pub(super) fn committed(&self) -> Option<LogId> {
