@@ -6,6 +6,7 @@ mod placed;
 mod sessions;
 mod streams;
 mod told;
+mod trackers;
 mod watchers;
 mod watches;
 
