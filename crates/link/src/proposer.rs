@@ -10,6 +10,7 @@ use menagerie_types::command::{Command, Policy};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tracing::{debug, info};
 
 use crate::{Backoff, Ensemble, Outbox};
@@ -98,7 +99,7 @@ impl Proposer {
             let term = ensemble.term();
             match ensemble.propose().await {
                 Ok(proposals) => {
-                    backoff.reset();
+                    let (opened, term) = (Instant::now(), proposals.term);
                     if reported {
                         info!(incarnation = %self.shared.incarnation, "proposals flow again");
                         reported = false;
@@ -106,6 +107,14 @@ impl Proposer {
                     self.shared.outbox.lock().resend();
                     let end = self.send(proposals, &ensemble).await;
                     debug!(incarnation = %self.shared.incarnation, %end, "proposal stream ended");
+                    if opened.elapsed() > RETRY_MAX {
+                        backoff.reset();
+                    }
+                    // A leader that is about to lose its office may open streams only to end them at once.
+                    tokio::select! {
+                        _ = ensemble.successor(term) => {}
+                        () = backoff.pause() => {}
+                    }
                 }
                 Err(error) => {
                     if !reported && !matches!(error, ServiceError::NotLeader { .. }) {
@@ -153,5 +162,64 @@ impl Proposer {
                 end = &mut proposals.ended => return end.unwrap_or_else(|_| gone()),
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use menagerie_proto::ServiceResult;
+    use menagerie_proto::consensus::{Consensus, ConsensusStatus, Leaders, Member, Tail};
+    use menagerie_types::{LogIndex, NodeId};
+    use tokio::sync::{mpsc, oneshot};
+
+    use super::*;
+
+    /// Opens every stream and ends it at once.
+    #[derive(Default)]
+    struct Wavering(AtomicUsize);
+
+    #[async_trait::async_trait]
+    impl Consensus for Wavering {
+        async fn propose(&self) -> ServiceResult<Proposals> {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            let (end, ended) = oneshot::channel();
+            let _ = end.send(ServiceError::NotLeader { leader: None });
+            Ok(Proposals { chunks: mpsc::channel(1).0, ended, term: 1 })
+        }
+        async fn tail(&self, _: LogIndex) -> ServiceResult<Tail> {
+            Err(ServiceError::Deadline)
+        }
+        async fn barrier(&self) -> ServiceResult<LogIndex> {
+            Err(ServiceError::Deadline)
+        }
+        async fn truncate(&self, _: LogIndex) -> ServiceResult<LogIndex> {
+            Err(ServiceError::Deadline)
+        }
+        async fn change_membership(&self, _: LogIndex, _: Vec<Member>) -> ServiceResult<LogIndex> {
+            Err(ServiceError::Deadline)
+        }
+        async fn leaders(&self) -> ServiceResult<Leaders> {
+            Err(ServiceError::Deadline)
+        }
+        async fn transfer_leadership(&self, _: Option<NodeId>) -> ServiceResult<NodeId> {
+            Err(ServiceError::Deadline)
+        }
+        async fn status(&self) -> ServiceResult<ConsensusStatus> {
+            Err(ServiceError::Deadline)
+        }
+    }
+
+    /// Found by simulation: it spun.
+    #[tokio::test(start_paused = true)]
+    async fn streams_that_end_at_once_are_opened_with_pauses() {
+        let member = Arc::new(Wavering::default());
+        let ensemble = Ensemble::new(vec![(NodeId(1), Arc::clone(&member) as Arc<dyn Consensus>)]);
+        let proposer = Proposer::new(IncarnationId(1));
+        let second = tokio::time::timeout(Duration::from_secs(1), proposer.run(ensemble));
+        assert!(second.await.is_err(), "it runs until it is dropped");
+        let opened = member.0.load(Ordering::Relaxed);
+        assert!((10..100).contains(&opened), "{opened} streams in a second");
     }
 }
