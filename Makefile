@@ -20,7 +20,7 @@ run: ## build and start a standalone server on 127.0.0.1:2181, data in ./data
 	$(CARGO) build --release --locked -p menagerie
 	$(TARGET)/release/menagerie standalone
 
-test: test-rust test-e2e test-differential chaos-short ## everything: unit, property, end-to-end, and side by side with ZooKeeper
+test: test-rust sim-short test-e2e test-differential chaos-short ## everything: unit, property, end-to-end, and side by side with ZooKeeper
 
 # The binary first: the Rust end-to-end tests start it. The tests themselves are built with overflow checks and
 # debug assertions.
@@ -185,6 +185,23 @@ chaos-tools: binary-under-test
 	gcc -std=gnu11 -O1 -Wall -Wextra -Werror -o $(CHAOS)/powercut tests/chaos/faults/powercut.c
 	cd tests/chaos/check && go vet -modcacherw ./... && go test -modcacherw ./... && \
 	    go build -modcacherw -o $(abspath $(CHAOS))/check .
+
+# ---- whole clusters under virtual time: tests/sim ------------------------------------------------------------------
+# SEEDS, FIRST (the number of the first), SEED (that one alone, with everything that happens), JOBS.
+SEEDS ?= 2000
+JOBS ?= 2
+SIM = $(TARGET)/sim/sim --jobs $(JOBS)
+
+.PHONY: sim sim-short
+sim: sim-built ## deterministic simulation: SEEDS=2000, or SEED=n to see that one again
+	$(SIM) $(if $(SEED),--seed $(SEED),--known tests/sim/seeds.txt --seeds $(SEEDS) $(if $(FIRST),--first $(FIRST)))
+
+sim-short: sim-built ## 200 seeds of `sim`, and those that have failed once
+	$(SIM) --known tests/sim/seeds.txt --seeds 200
+
+.PHONY: sim-built
+sim-built:
+	$(CARGO) build --locked --profile sim -p menagerie-sim
 
 # ---- how fast: tests/performance -----------------------------------------------------------------------------------
 PERFORMANCE_VENV := build/performance/venv

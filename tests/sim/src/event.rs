@@ -64,7 +64,8 @@ pub struct EntryId {
     pub hash: u64,
 }
 
-/// Something that has been seen.
+/// Something that has been seen. All of it is in the trace and its hash.
+#[allow(dead_code)] // some of it is only shown
 #[derive(Clone, Debug)]
 pub enum Event {
     /// A node starts with what its disk holds.

@@ -15,7 +15,7 @@ mod invariants;
 mod layout;
 mod node;
 mod observer;
-pub mod plan;
+mod plan;
 mod requests;
 pub mod run;
 mod watches;

@@ -8,6 +8,7 @@ use crate::requests::{Outcome, Requests};
 /// A watch, and what its client has seen while it waited.
 #[derive(Clone, Debug)]
 pub struct Watch {
+    #[allow(dead_code)] // for the message
     pub client: ClientId,
     pub path: String,
     /// The znode had last changed at this zxid when the watch was set.

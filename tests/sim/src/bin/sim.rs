@@ -159,7 +159,7 @@ fn command(program: &PathBuf, seed: u64, mutation: Option<&str>) -> Command {
     let mut command = Command::new(program);
     command.arg(seed.to_string());
     if let Some(mutation) = mutation {
-        command.args(["--mutation", mutation]);
+        command.env("MENAGERIE_MUTATION", mutation);
     }
     command
 }

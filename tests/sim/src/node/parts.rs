@@ -8,9 +8,9 @@ use anyhow::Context as _;
 use menagerie_consensus::{ConsensusOptions, LocalConsensus};
 use menagerie_gateway::{GatewayOptions, Trackers};
 use menagerie_host::Host;
-use menagerie_link::Ensemble;
+use menagerie_link::{Ensemble, LogMember, StoreReplica, Stores};
 use menagerie_proto::channel;
-use menagerie_proto::consensus::{Consensus, ConsensusClient, ConsensusServer, LayeredConsensus, Member};
+use menagerie_proto::consensus::{ConsensusClient, ConsensusServer, LayeredConsensus, Member};
 use menagerie_proto::session_tracker::{
     LayeredSessionTracker, SessionTracker, SessionTrackerClient, SessionTrackerServer,
 };
@@ -56,11 +56,11 @@ pub async fn start(machine: &Arc<Machine>, around: &Surroundings) -> anyhow::Res
     let stores = starting.stores(store.as_ref())?;
     let mut trackers = Vec::new();
     if spec.tracker {
-        trackers.push(starting.tracker(ensemble.clone(), stores.clone()));
+        trackers.push(starting.tracker(ensemble.clone(), Stores::new(stores.clone())));
     }
     if spec.gateway {
         trackers.extend(starting.other_trackers()?);
-        starting.gateway(ensemble, stores, trackers)?;
+        starting.gateway(ensemble, Stores::new(stores), trackers)?;
     }
     starting.serve().await?;
     Ok(ended)
@@ -112,11 +112,8 @@ impl Starting<'_> {
         Ok(local)
     }
 
-    fn log_members(
-        &self,
-        local: Option<&LocalConsensus>,
-    ) -> anyhow::Result<Vec<(NodeId, Arc<dyn Consensus>)>> {
-        let mut members: Vec<(NodeId, Arc<dyn Consensus>)> = Vec::new();
+    fn log_members(&self, local: Option<&LocalConsensus>) -> anyhow::Result<Vec<LogMember>> {
+        let mut members: Vec<LogMember> = Vec::new();
         if let Some(local) = local {
             members.push((local.id(), Arc::new(LayeredConsensus::new(Arc::new(local.clone())))));
         }
@@ -156,7 +153,7 @@ impl Starting<'_> {
         let members = members.collect();
         let local = consensus.is_some();
         let ensemble = if local { Ensemble::with_local_first(members) } else { Ensemble::new(members) };
-        let peers = self.stores(None)?;
+        let peers = Stores::new(self.stores(None)?);
         let (local, apply) = menagerie_tree_store::open(options, ensemble, peers).await?;
         let (applying, fatal) = (tokio::spawn(apply), self.fatal.clone());
         tokio::spawn(async move {
@@ -169,11 +166,11 @@ impl Starting<'_> {
     }
 
     /// The stores, the local one first; where there is none, each node begins with another one.
-    fn stores(&self, local: Option<&LocalTreeStore>) -> anyhow::Result<Vec<Arc<dyn TreeStore>>> {
-        let mut stores: Vec<Arc<dyn TreeStore>> = Vec::new();
-        stores.extend(local.map(|local| layered(Arc::new(local.clone()))));
-        for (_, address) in self.others(|node| node.store) {
-            stores.push(layered(Arc::new(TreeStoreClient::new(self.channel(&address)?))));
+    fn stores(&self, local: Option<&LocalTreeStore>) -> anyhow::Result<Vec<StoreReplica>> {
+        let mut stores: Vec<StoreReplica> = Vec::new();
+        stores.extend(local.map(|local| (self.id(), layered(Arc::new(local.clone())))));
+        for (id, address) in self.others(|node| node.store) {
+            stores.push((id, layered(Arc::new(TreeStoreClient::new(self.channel(&address)?)))));
         }
         if !self.machine.spec.store && self.machine.spec.gateway {
             let count = stores.len().max(1);
@@ -182,11 +179,7 @@ impl Starting<'_> {
         Ok(stores)
     }
 
-    fn tracker(
-        &mut self,
-        ensemble: Ensemble,
-        stores: Vec<Arc<dyn TreeStore>>,
-    ) -> (NodeId, Arc<dyn SessionTracker>) {
+    fn tracker(&mut self, ensemble: Ensemble, stores: Stores) -> (NodeId, Arc<dyn SessionTracker>) {
         let tuning = &self.around.tuning;
         let options = SessionTrackerOptions {
             min_timeout: tuning.min_timeout,
@@ -214,7 +207,7 @@ impl Starting<'_> {
     fn gateway(
         &mut self,
         ensemble: Ensemble,
-        stores: Vec<Arc<dyn TreeStore>>,
+        stores: Stores,
         trackers: Vec<(NodeId, Arc<dyn SessionTracker>)>,
     ) -> anyhow::Result<()> {
         let least = self.around.tuning.min_timeout;

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use futures::StreamExt;
 use menagerie_consensus::LocalConsensus;
 use menagerie_proto::ServiceResult;
-use menagerie_proto::consensus::{Consensus, ConsensusStatus, LogEntry, Member, Proposals, Tail};
+use menagerie_proto::consensus::{Consensus, ConsensusStatus, Leaders, LogEntry, Member, Proposals, Tail};
 use menagerie_proto::tree_store::TreeStore;
 use menagerie_tree_store::LocalTreeStore;
 use menagerie_types::command::internal::ExpireSession;
@@ -105,6 +105,14 @@ impl Consensus for Watched {
 
     async fn change_membership(&self, expected: LogIndex, members: Vec<Member>) -> ServiceResult<LogIndex> {
         self.member.change_membership(expected, members).await
+    }
+
+    async fn leaders(&self) -> ServiceResult<Leaders> {
+        self.member.leaders().await
+    }
+
+    async fn transfer_leadership(&self, to: Option<NodeId>) -> ServiceResult<NodeId> {
+        self.member.transfer_leadership(to).await
     }
 
     async fn status(&self) -> ServiceResult<ConsensusStatus> {
