@@ -93,9 +93,15 @@ func tally(h *History) []string {
 		c := counts[work]
 		lines = append(lines, fmt.Sprintf("%-12s %9d %9d %9d", work, c[0], c[1], c[2]))
 	}
-	ends := map[string]int{}
+	ends, away := map[string]int{}, map[string]bool{}
 	for _, s := range h.Sessions {
 		ends[s.What]++
+		if s.What == "away" || s.What == "resumed" {
+			away[s.Session] = s.What == "away"
+		}
+		if s.What == "expired" && !away[s.Session] {
+			ends["expired without having been away on purpose"]++
+		}
 	}
 	var words []string
 	for _, what := range sorted(ends) {

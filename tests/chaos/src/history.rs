@@ -108,8 +108,8 @@ pub enum Line {
         client: usize,
         /// Which.
         session: String,
-        /// `opened`, `resumed`, `lost` (the connection), `expired` (as told), `closed`, `closing` (outcome unknown),
-        /// `left` (never to come back).
+        /// `opened`, `resumed`, `lost` (the connection), `away` (it is given up on purpose, for a while), `expired` (as
+        /// told), `closed`, `closing` (outcome unknown), `left` (never to come back).
         what: &'static str,
         /// When.
         at: u64,

@@ -241,7 +241,11 @@ fn isolation(field: &Field<'_>, random: &mut StdRng) -> Vec<(End, End)> {
 }
 
 fn partition(field: &Field<'_>, random: &mut StdRng) -> Vec<(End, End)> {
-    let (a, b) = match random.random_range(0..3) {
+    let (trackers, gateways) =
+        (field.of(|c| c == Component::SessionTracker), field.of(|c| c == Component::Gateway));
+    let (a, b) = match random.random_range(0..4) {
+        // Whoever is active may be one of them: it must not take silence for death.
+        3 if !trackers.is_empty() => (trackers, gateways),
         // Two halves.
         0 => {
             let mut all = field.all();

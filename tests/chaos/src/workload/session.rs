@@ -340,9 +340,10 @@ impl Session {
         }
     }
 
-    /// Loses the connection, and the session with it unless it comes back in time.
+    /// Loses the connection on purpose, and the session with it unless it comes back in time.
     pub fn disconnect(&self) {
         if let Some(client) = &self.client {
+            self.tell("away");
             client.disconnect();
         }
     }
