@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
-use rand::seq::IndexedRandom;
+use rand::seq::{IndexedRandom, SliceRandom};
 use tokio::time::{Instant, sleep};
 
 use super::plan::Theme;
@@ -15,6 +15,8 @@ use crate::cluster::status;
 const POLL: Duration = Duration::from_millis(50);
 const REFUSES_WITHIN: Duration = Duration::from_secs(30);
 const CATCHES_UP_WITHIN: Duration = Duration::from_secs(60);
+/// For others to write, or to elect somebody wrong.
+const AWAY: Duration = Duration::from_secs(3);
 const SET_ASIDE: &str = "checkpoint set aside";
 
 /// Damages what the theme says, if it says anything.
@@ -22,11 +24,16 @@ pub async fn inflict(nemesis: &mut Nemesis, theme: Theme) -> anyhow::Result<()> 
     let fits: fn(Component) -> bool = match theme {
         Theme::LogDamage => Component::votes,
         Theme::CheckpointDamage => Component::has_tree,
-        Theme::LostDisk => Component::has_disk,
+        Theme::LostDisk | Theme::LostDiskAndMore => Component::has_disk,
         _ => return Ok(()),
     };
     nemesis.recover().await?;
     catch_up(nemesis).await?;
+    if theme == Theme::LostDiskAndMore {
+        lost_disk_and_more(nemesis).await?;
+        nemesis.recover().await?;
+        return catch_up(nemesis).await;
+    }
     let nodes: Vec<_> =
         (0..nemesis.cluster.nodes.len()).filter(|n| fits(nemesis.cluster.nodes[*n].plan.component)).collect();
     let node = *nodes.choose(&mut nemesis.random).context("nobody has a disk")?;
@@ -47,6 +54,29 @@ pub async fn inflict(nemesis: &mut Nemesis, theme: Theme) -> anyhow::Result<()> 
 fn begin(nemesis: &mut Nemesis, kind: &'static str, what: String) {
     *nemesis.counts.entry(kind).or_default() += 1;
     nemesis.note("inject", what);
+}
+
+/// A voter loses its disk after another one has been away; then the only one that has everything goes for a while. The
+/// two that are left must not go on without it.
+async fn lost_disk_and_more(nemesis: &mut Nemesis) -> anyhow::Result<()> {
+    let Some(leader) = nemesis.cluster.leader().await else { return Ok(()) };
+    let voters =
+        (0..nemesis.cluster.nodes.len()).filter(|n| nemesis.cluster.nodes[*n].plan.component.votes());
+    let mut others: Vec<_> = voters.filter(|n| *n != leader).collect();
+    others.shuffle(&mut nemesis.random);
+    let (away, lost) = (others[0], others[1]);
+    let name = |n: usize| nemesis.cluster.nodes[n].name().to_owned();
+    let what = format!("{} away, then lost disk: {}, then kill -9 {}", name(away), name(lost), name(leader));
+    begin(nemesis, "lost disk beside others away", what);
+    nemesis.cluster.nodes[away].pause().await?;
+    sleep(AWAY).await;
+    nemesis.cluster.nodes[lost].kill().await?;
+    nemesis.cluster.nodes[leader].kill().await?;
+    rebuild(nemesis, lost)?;
+    nemesis.cluster.nodes[away].resume().await?;
+    sleep(AWAY).await;
+    nemesis.note("heal", "whoever has everything is back".to_owned());
+    nemesis.cluster.nodes[leader].start()
 }
 
 async fn log(nemesis: &mut Nemesis, n: usize) -> anyhow::Result<()> {

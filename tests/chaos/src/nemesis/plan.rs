@@ -60,6 +60,8 @@ pub enum Theme {
     CheckpointDamage,
     /// A member that has lost its disk.
     LostDisk,
+    /// The same, while others are away in turn.
+    LostDiskAndMore,
 }
 
 /// Every theme.
@@ -82,6 +84,7 @@ const ALL: &[Theme] = &[
     Theme::LogDamage,
     Theme::CheckpointDamage,
     Theme::LostDisk,
+    Theme::LostDiskAndMore,
 ];
 
 impl Theme {
@@ -96,7 +99,10 @@ impl Theme {
 
     /// Themes that DESIGN section 5 allows for a minority only, when everything else is well.
     pub fn is_alone(self) -> bool {
-        matches!(self, Self::LogDamage | Self::CheckpointDamage | Self::LostDisk | Self::Rolling)
+        matches!(
+            self,
+            Self::LogDamage | Self::CheckpointDamage | Self::LostDisk | Self::LostDiskAndMore | Self::Rolling
+        )
     }
 
     /// Its name.
@@ -213,7 +219,7 @@ pub fn steps(theme: Theme, field: &Field<'_>, random: &mut StdRng) -> Vec<Step> 
         Theme::Leaders => leaders(field, random),
         Theme::Rolling => rolling(field),
         // Done by `damage`.
-        Theme::LogDamage | Theme::CheckpointDamage | Theme::LostDisk => Vec::new(),
+        Theme::LogDamage | Theme::CheckpointDamage | Theme::LostDisk | Theme::LostDiskAndMore => Vec::new(),
     }
 }
 
