@@ -5,6 +5,7 @@ What needs namespaces, file systems or a preloaded library is in `tests/chaos`.
 
 import resource
 import time
+from contextlib import ExitStack, contextmanager
 
 import pytest
 
