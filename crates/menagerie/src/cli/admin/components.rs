@@ -31,9 +31,10 @@ impl Components {
     pub async fn look(admin: &Admin, view: Option<&ConsensusStatus>) -> Option<Self> {
         let members = view.into_iter().flat_map(|view| &view.members).map(|member| &member.address);
         let mut asked = JoinSet::new();
-        for address in admin.servers.iter().chain(members).cloned() {
+        for address in admin.servers.iter().chain(members) {
+            let Ok(channel) = channel::lazy(address) else { continue };
             asked.spawn(async move {
-                let store = TreeStoreClient::new(channel::lazy(&address).ok()?);
+                let store = TreeStoreClient::new(channel);
                 let answer = tokio::time::timeout(ANSWER_TIMEOUT, store.directory()).await;
                 Some(Self { directory: answer.ok()?.ok()?, store })
             });
