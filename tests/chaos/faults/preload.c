@@ -32,6 +32,8 @@ struct control {
     int64_t syncs_delayed;
     int64_t syncs_failed;
     int64_t writes_failed;
+    /* Syncs say that they are done, and do nothing: for testing the test. */
+    int64_t sync_lie;
 };
 
 static struct control idle;
@@ -77,11 +79,13 @@ static int is_data(int fd)
 
 /* ---- syncs --------------------------------------------------------------------------------------------------- */
 
+enum { GO_ON, FAIL, DO_NOTHING };
+
 static int before_sync(int fd)
 {
-    int64_t delay = now(&control->sync_delay_us), error = now(&control->sync_errno);
-    if ((!delay && !error) || !is_data(fd))
-        return 0;
+    int64_t delay = now(&control->sync_delay_us), error = now(&control->sync_errno), lie = now(&control->sync_lie);
+    if ((!delay && !error && !lie) || !is_data(fd))
+        return GO_ON;
     if (delay) {
         count(&control->syncs_delayed);
         struct timespec pause = {delay / 1000000, delay % 1000000 * 1000};
@@ -90,19 +94,31 @@ static int before_sync(int fd)
     if (error) {
         count(&control->syncs_failed);
         errno = (int)error;
-        return -1;
+        return FAIL;
     }
-    return 0;
+    return lie ? DO_NOTHING : GO_ON;
+}
+
+static int sync_by(long call, int fd)
+{
+    switch (before_sync(fd)) {
+    case FAIL:
+        return -1;
+    case DO_NOTHING:
+        return 0;
+    default:
+        return (int)syscall(call, fd);
+    }
 }
 
 int fsync(int fd)
 {
-    return before_sync(fd) ? -1 : (int)syscall(SYS_fsync, fd);
+    return sync_by(SYS_fsync, fd);
 }
 
 int fdatasync(int fd)
 {
-    return before_sync(fd) ? -1 : (int)syscall(SYS_fdatasync, fd);
+    return sync_by(SYS_fdatasync, fd);
 }
 
 /* ---- writes -------------------------------------------------------------------------------------------------- */

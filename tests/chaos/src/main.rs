@@ -38,6 +38,12 @@ struct Args {
     /// Whether to keep it although nothing was wrong
     #[arg(long)]
     keep: bool,
+    /// Only these kinds of bursts, such as Kills,PowerCutAll; all if not given
+    #[arg(long, value_delimiter = ',')]
+    themes: Vec<String>,
+    /// To test this test: no disk does what it is asked to, so that power cuts lose what was acknowledged
+    #[arg(long)]
+    lying_disks: bool,
     /// The program under test
     #[arg(long, env = "MENAGERIE_BIN", default_value = "target/test-release/menagerie")]
     binary: PathBuf,

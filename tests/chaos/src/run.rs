@@ -36,8 +36,11 @@ pub async fn run(args: &Args, powers: Powers) -> anyhow::Result<bool> {
     cluster.wait_ready(START_WITHIN).await.context("at the first start")?;
     let shared = Arc::new(Shared::new(history, cluster.hosts(), seed));
     workload::setup(&shared).await.context("before the clients begin")?;
+    if args.lying_disks {
+        cluster.let_disks_lie().await?;
+    }
     let clients = Clients::start(&shared);
-    let mut nemesis = Nemesis::new(cluster, Arc::clone(&shared), seed);
+    let mut nemesis = Nemesis::new(cluster, Arc::clone(&shared), seed, &args.themes)?;
     let outcome = tokio::select! {
         outcome = cycles(args, &mut nemesis, &shared) => outcome,
         _ = tokio::signal::ctrl_c() => Err(anyhow::anyhow!("interrupted")),

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::Context;
 
 /// Numbers in the file, each 64 bits.
-const FIELDS: usize = 7;
+const FIELDS: usize = 8;
 
 /// A kind of fault, by its place in the file.
 #[derive(Clone, Copy)]
@@ -17,6 +17,7 @@ enum Field {
     SyncDelayUs = 1,
     SyncErrno = 2,
     WriteErrno = 3,
+    SyncLie = 7,
 }
 
 /// How often a process has felt its faults.
@@ -69,6 +70,11 @@ impl Control {
     /// Every write fails.
     pub fn fail_writes(&self, errno: i32) -> anyhow::Result<()> {
         self.set(Field::WriteErrno, errno.into())
+    }
+
+    /// Every sync says that it is done, and does nothing.
+    pub fn lie_about_syncs(&self) -> anyhow::Result<()> {
+        self.set(Field::SyncLie, 1)
     }
 
     /// What has been felt since the file was made.

@@ -76,6 +76,17 @@ impl Cluster {
         self.nodes.iter_mut().try_for_each(Node::start)
     }
 
+    /// From now on nothing is synced any more; what is there stays.
+    pub async fn let_disks_lie(&self) -> anyhow::Result<()> {
+        for node in &self.nodes {
+            if let Some(disk) = &node.disk {
+                disk.settle().await?;
+            }
+            node.control.lie_about_syncs()?;
+        }
+        Ok(())
+    }
+
     /// Waits until every process says that it is ready.
     pub async fn wait_ready(&self, within: Duration) -> anyhow::Result<()> {
         let deadline = Instant::now() + within;

@@ -55,10 +55,10 @@ struct Active {
 }
 
 impl Nemesis {
-    /// For a cluster that runs.
-    pub fn new(cluster: Cluster, shared: Arc<Shared>, seed: u64) -> Self {
-        let deck = Deck::new(cluster.powers);
-        Self {
+    /// For a cluster that runs; only for some themes if any are named.
+    pub fn new(cluster: Cluster, shared: Arc<Shared>, seed: u64, themes: &[String]) -> anyhow::Result<Self> {
+        let deck = Deck::new(cluster.powers, themes)?;
+        Ok(Self {
             cluster,
             shared,
             random: StdRng::seed_from_u64(seed),
@@ -66,7 +66,7 @@ impl Nemesis {
             quorum: Quorum::default(),
             counts: BTreeMap::new(),
             may_end: HashMap::new(),
-        }
+        })
     }
 
     /// How often each kind of fault was injected.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use anyhow::{bail, ensure};
 use rand::Rng;
 use rand::rngs::StdRng;
 use rand::seq::{IndexedRandom, SliceRandom};
@@ -119,10 +120,17 @@ pub struct Deck {
 }
 
 impl Deck {
-    /// All that the machine lets be done.
-    pub fn new(powers: Powers) -> Self {
-        let themes = ALL.iter().copied().filter(|theme| theme.is_possible(powers)).collect();
-        Self { themes, left: Vec::new() }
+    /// All that the machine lets be done, or those with these names.
+    pub fn new(powers: Powers, wanted: &[String]) -> anyhow::Result<Self> {
+        let is_wanted = |theme: &Theme| wanted.is_empty() || wanted.contains(&theme.name());
+        let names = || ALL.iter().map(|theme| theme.name()).collect::<Vec<_>>();
+        if let Some(unknown) = wanted.iter().find(|name| !names().contains(name)) {
+            bail!("--themes: there is no {unknown}; there are {}", names().join(", "));
+        }
+        let possible = ALL.iter().copied().filter(|theme| theme.is_possible(powers));
+        let themes: Vec<_> = possible.filter(is_wanted).collect();
+        ensure!(!themes.is_empty(), "--themes: this machine allows none of them");
+        Ok(Self { themes, left: Vec::new() })
     }
 
     /// The next burst's themes.
@@ -304,4 +312,78 @@ fn rolling(field: &Field<'_>) -> Vec<Step> {
         lasts: Duration::from_millis(200),
     };
     field.all().into_iter().map(step).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use rand::SeedableRng;
+
+    use super::*;
+
+    const ALL_POWERS: Powers = Powers { networks: true, disks: true };
+
+    fn split() -> Vec<Component> {
+        let kinds =
+            [Component::Consensus, Component::TreeStore, Component::SessionTracker, Component::Gateway];
+        kinds
+            .into_iter()
+            .flat_map(|kind| vec![kind; if kind == Component::Consensus { 3 } else { 2 }])
+            .collect()
+    }
+
+    #[test]
+    fn every_theme_comes_before_any_comes_again_and_dangerous_ones_come_alone() {
+        let mut random = StdRng::seed_from_u64(1);
+        let mut deck = Deck::new(ALL_POWERS, &[]).expect("themes");
+        let mut dealt = Vec::new();
+        while dealt.len() < ALL.len() {
+            let themes = deck.deal(&mut random);
+            assert!(themes.len() == 1 || themes.iter().all(|theme| !theme.is_alone()), "{themes:?}");
+            dealt.extend(themes.iter().map(|theme| theme.name()));
+        }
+        let first: BTreeSet<_> = dealt[..ALL.len()].iter().collect();
+        // One that may not join others is put back, and comes a little later.
+        assert!(first.len() >= ALL.len() - 1, "{dealt:?}");
+    }
+
+    #[test]
+    fn the_same_seed_plans_the_same() {
+        let nodes = split();
+        let field = Field { nodes: &nodes, leader: Some(1) };
+        let plan = |seed| {
+            let mut random = StdRng::seed_from_u64(seed);
+            let steps: Vec<_> = ALL.iter().flat_map(|theme| steps(*theme, &field, &mut random)).collect();
+            format!("{steps:?}")
+        };
+        assert_eq!(plan(7), plan(7));
+        assert_ne!(plan(7), plan(8));
+    }
+
+    #[test]
+    fn nobody_is_done_to_what_he_has_not() {
+        let nodes = split();
+        let field = Field { nodes: &nodes, leader: Some(0) };
+        for seed in 0..200 {
+            let mut random = StdRng::seed_from_u64(seed);
+            for step in ALL.iter().flat_map(|theme| steps(*theme, &field, &mut random)).collect::<Vec<_>>() {
+                if let Some(node) = step.fault.ends_members() {
+                    assert!(nodes[node].has_disk(), "{step:?}");
+                }
+                if let Fault::Cut(links) = &step.fault {
+                    assert!(links.iter().all(|(from, to)| from != to), "{step:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_a_machine_does_not_allow_is_not_dealt() {
+        let powers = Powers { networks: false, disks: false };
+        let deck = Deck::new(powers, &[]).expect("themes");
+        assert!(!deck.themes.contains(&Theme::PowerCutAll) && !deck.themes.contains(&Theme::Partition));
+        assert!(Deck::new(powers, &["PowerCut".to_owned()]).is_err());
+        assert!(Deck::new(ALL_POWERS, &["Boredom".to_owned()]).is_err());
+    }
 }

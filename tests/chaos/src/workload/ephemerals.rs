@@ -5,7 +5,6 @@ use std::time::Duration;
 use menagerie_types::CreateMode;
 use rand::Rng;
 use rand::rngs::StdRng;
-use tokio::time::sleep;
 
 use super::request::Request;
 use super::session::Session;
@@ -49,14 +48,8 @@ pub(super) async fn run(mut session: Session, mut random: StdRng) {
                     own.clear();
                 }
             }
-            85..91 => {
-                session.disconnect();
-                sleep(AWAY).await;
-            }
-            91 => {
-                session.disconnect();
-                sleep(GONE).await;
-            }
+            85..91 => session.stay_away(AWAY).await,
+            91 => session.stay_away(GONE).await,
             92..94 => session.close().await,
             94..97 => session.leave().await,
             _ => {}

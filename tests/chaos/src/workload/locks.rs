@@ -51,9 +51,16 @@ async fn enter(session: &mut Session, mark: &str) -> Option<String> {
     if let Some(answer) = &done.answer {
         return answer.name.clone();
     }
-    let line = session.synced(Request::Children(parent())).await?;
-    let children = &line.good()?.children;
-    children.iter().find(|child| child.starts_with(mark)).map(|child| format!("{}/{child}", parent()))
+    let id = session.id();
+    while !session.shared.is_stopping() && session.id() == id {
+        // Asked until it is answered: a znode that is forgotten stays first in line as long as its session lives.
+        let line = session.synced(Request::Children(parent())).await;
+        if let Some(answer) = line.as_ref().and_then(|done| done.good()) {
+            let own = answer.children.iter().find(|child| child.starts_with(mark));
+            return own.map(|child| format!("{}/{child}", parent()));
+        }
+    }
+    None
 }
 
 /// True once the znode is the first in line, false if it is not in line any more.

@@ -340,11 +340,13 @@ impl Session {
         }
     }
 
-    /// Loses the connection on purpose, and the session with it unless it comes back in time.
-    pub fn disconnect(&self) {
+    /// Loses the connection on purpose for a while, and the session with it if that is too long.
+    pub async fn stay_away(&self, time: Duration) {
         if let Some(client) = &self.client {
             self.tell("away");
+            self.shared.excuse(self.number);
             client.disconnect();
+            sleep(time).await;
         }
     }
 
