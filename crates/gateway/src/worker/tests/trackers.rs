@@ -50,7 +50,12 @@ async fn a_silent_tracker_does_not_keep_reports_from_its_successor() {
     let trackers =
         Trackers::new(vec![(NodeId(1), tracker(false, &silent)), (NodeId(2), tracker(true, &successor))]);
     let ensemble = Ensemble::new(vec![(NodeId(1), Arc::new(Unasked) as Arc<dyn Consensus>)]);
-    let shared = Arc::new(Shared::new(GatewayOptions::default(), ensemble, Vec::new(), trackers));
+    let shared = Arc::new(Shared::new(
+        GatewayOptions::default(),
+        ensemble,
+        menagerie_link::Stores::new(Vec::new()),
+        trackers,
+    ));
     let mut core = Core::new(&shared, Proposer::new(ME), Instant::now());
     core.lease.holder = Some(NodeId(1));
     let worker = Worker {
