@@ -10,8 +10,10 @@ const INSIDE: &str = "MENAGERIE_CHAOS_INSIDE";
 /// Whether links between namespaces can be made and filtered there.
 const NETWORK_PROBE: &str =
     "ip link add chaos0 type bridge && nft 'add table ip chaos' && mount -t tmpfs none /run/netns";
-/// Whether, besides, images of disks can be mounted. Mounting one is tried when the first disk is made.
-const DISK_PROBE: &str = "test -b /dev/loop0 && losetup -f >/dev/null";
+/// Whether images of disks can be mounted.
+const DISK_PROBE: &str =
+    "mount -t tmpfs none /mnt && truncate -s 8M /mnt/image && mkfs.ext4 -q -F /mnt/image &&
+    mkdir /mnt/disk && mount -o loop /mnt/image /mnt/disk && umount /mnt/disk";
 
 /// What the machine lets a run do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
