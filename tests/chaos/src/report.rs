@@ -73,11 +73,13 @@ pub async fn verdict(args: &Args, dir: &Path, shared: &Shared, nemesis: &Nemesis
     Ok(fine)
 }
 
-/// A run that went wrong leaves everything, and says how to look at it.
+/// A run that went wrong leaves history and logs, and says how to look at them; everything, if that was asked for.
 pub fn keep_or_remove(args: &Args, seed: u64, dir: &Path, fine: bool) -> anyhow::Result<()> {
-    // Mounted over, or images of gigabytes: of no use to anybody who looks at what happened.
-    if fine && !args.keep {
-        return Ok(fs::remove_dir_all(dir).or_else(|_| fs::remove_dir_all(dir.join("logs")))?);
+    if !args.keep {
+        fs::remove_dir_all(if fine { dir.to_owned() } else { dir.join("disks") })?;
+    }
+    if fine {
+        return Ok(());
     }
     for (what, path) in files(dir) {
         println!("{what}: {}", path.display());

@@ -55,6 +55,7 @@ pub async fn run(args: &Args, powers: Powers) -> anyhow::Result<bool> {
     report::panics(&nemesis).into_iter().for_each(|line| shared.violation(line));
     shared.history.flush()?;
     let fine = report::verdict(args, &dir, &shared, &nemesis).await?;
+    nemesis.cluster.end().await?;
     report::keep_or_remove(args, seed, &dir, fine)?;
     Ok(fine)
 }

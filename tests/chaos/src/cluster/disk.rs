@@ -58,8 +58,16 @@ impl Disk {
 
     /// The power is back: what had been synced is there.
     pub async fn restore_power(&self) -> anyhow::Result<()> {
-        run(&["umount", &text(&self.mount)]).await?;
+        self.unmount().await?;
         self.mount().await
+    }
+
+    /// Lets go of the image. Nothing may be open on it.
+    pub async fn unmount(&self) -> anyhow::Result<()> {
+        match self.is_image() {
+            true => run(&["umount", &text(&self.mount)]).await.map(drop),
+            false => Ok(()),
+        }
     }
 
     /// Makes what is on it so far outlast a power cut: configuration is not what is tested.

@@ -135,6 +135,17 @@ impl Cluster {
         }
     }
 
+    /// Ends every process and lets go of the disks.
+    pub async fn end(&mut self) -> anyhow::Result<()> {
+        for node in &mut self.nodes {
+            node.kill().await?;
+            if let Some(disk) = &node.disk {
+                disk.unmount().await?;
+            }
+        }
+        Ok(())
+    }
+
     /// The node in which consensus leads.
     pub async fn leader(&self) -> Option<usize> {
         for (n, node) in self.nodes.iter().enumerate().filter(|(_, node)| node.plan.component.votes()) {
