@@ -203,3 +203,70 @@ async fn add_learners(raft: &Raft, options: &ConsensusOptions) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OWN: NodeId = NodeId(9);
+
+    fn member(id: u64) -> Member {
+        Member { id: NodeId(id), address: format!("host:{id}"), voter: true, info: String::new() }
+    }
+
+    fn members(ids: impl IntoIterator<Item = u64>) -> Vec<Member> {
+        ids.into_iter().map(member).collect()
+    }
+
+    /// Of a member of an ensemble of `ids`; one that knows of none has no log.
+    fn says(id: u64, (term, last): (u64, u64), ids: &[u64]) -> ConsensusStatus {
+        ConsensusStatus {
+            id: NodeId(id),
+            state: "follower".into(),
+            term,
+            leader: None,
+            first_index: LogIndex(1),
+            last_index: LogIndex(last),
+            commit_index: LogIndex(0),
+            members: members(ids.iter().copied()),
+            membership_index: LogIndex(ids.len() as u64),
+        }
+    }
+
+    #[test]
+    fn where_nobody_has_a_log_a_majority_is_enough() {
+        let others = members([1, 2]);
+        let empty = |id| says(id, (0, 0), &[]);
+        let (few, enough) = (judge(OWN, &[], &others, true), judge(OWN, &[empty(2)], &others, true));
+        assert!(matches!(few, Finding::TooFew { .. }), "{few:?}");
+        assert_eq!(enough, Finding::Nothing { lowest: Some(NodeId(2)) });
+        let own_log = judge(OWN, &[empty(1), empty(2)], &others, false);
+        assert!(matches!(own_log, Finding::TooFew { .. }), "only this member has one: {own_log:?}");
+    }
+
+    #[test]
+    fn an_ensemble_that_was_only_founded_has_nothing_to_lose() {
+        let founder = says(1, (1, 1), &[1, 2, 9]);
+        assert_eq!(judge(OWN, &[founder], &members([1, 2]), true), Finding::Founded);
+    }
+
+    #[test]
+    fn so_many_must_answer_that_every_majority_has_one_of_them() {
+        for (voters, needed) in [(2, 1), (3, 2), (4, 2), (5, 3)] {
+            let ids: Vec<u64> = (1..voters).chain([9]).collect();
+            let others = members(1..voters);
+            let answers: Vec<_> = (1..voters).map(|id| says(id, (id, 100 - id), &ids)).collect();
+            let few = judge(OWN, &answers[..needed - 1], &others, false);
+            assert!(matches!(few, Finding::TooFew { .. }), "{voters}: {few:?}");
+            let found = judge(OWN, &answers[..needed], &others, false);
+            assert_eq!(found, Finding::Begun { term: needed as u64, last: LogIndex(99) }, "{voters}");
+        }
+    }
+
+    #[test]
+    fn the_voters_asked_are_those_of_the_newest_ensemble() {
+        let answers = [says(1, (3, 50), &[1, 2, 9]), says(2, (3, 60), &[2, 3, 4, 9])];
+        let found = judge(OWN, &answers, &members([1, 2]), true);
+        assert_eq!(found, Finding::Voters(members([2, 3, 4])));
+    }
+}
