@@ -70,7 +70,7 @@ impl Disk {
         }
     }
 
-    /// Makes what is on it so far outlast a power cut: configuration is not what is tested.
+    /// Makes what is on it so far outlast a power cut: what this program does to it is not what is tested.
     pub async fn settle(&self) -> anyhow::Result<()> {
         run(&["sync", "--file-system", &text(&self.mount)]).await.map(drop)
     }
@@ -94,15 +94,15 @@ impl Disk {
     }
 
     /// Gives the room back.
-    pub fn free(&self) -> anyhow::Result<()> {
+    pub async fn free(&self) -> anyhow::Result<()> {
         match fs::remove_file(self.mount.join(FILLER)) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
-            _ => Ok(()),
+            _ => self.settle().await,
         }
     }
 
     /// Removes the data, as an operator who rebuilds a member does. The file `myid` is configuration.
-    pub fn empty(&self) -> anyhow::Result<()> {
+    pub async fn empty(&self) -> anyhow::Result<()> {
         for entry in fs::read_dir(self.data())? {
             let path = entry?.path();
             if path.is_dir() {
@@ -111,7 +111,7 @@ impl Disk {
                 fs::remove_file(&path)?;
             }
         }
-        Ok(())
+        self.settle().await
     }
 
     async fn mount(&self) -> anyhow::Result<()> {

@@ -44,7 +44,7 @@ pub async fn inflict(nemesis: &mut Nemesis, theme: Theme) -> anyhow::Result<()> 
         _ => {
             let what = format!("lost disk: {}", nemesis.cluster.nodes[node].name());
             begin(nemesis, "lost disk", what);
-            rebuild(nemesis, node)?;
+            rebuild(nemesis, node).await?;
         }
     }
     nemesis.recover().await?;
@@ -72,7 +72,7 @@ async fn lost_disk_and_more(nemesis: &mut Nemesis) -> anyhow::Result<()> {
     sleep(AWAY).await;
     nemesis.cluster.nodes[lost].kill().await?;
     nemesis.cluster.nodes[leader].kill().await?;
-    rebuild(nemesis, lost)?;
+    rebuild(nemesis, lost).await?;
     nemesis.cluster.nodes[away].resume().await?;
     sleep(AWAY).await;
     nemesis.note("heal", "whoever has everything is back".to_owned());
@@ -108,7 +108,7 @@ async fn log(nemesis: &mut Nemesis, n: usize) -> anyhow::Result<()> {
     }
     nemesis.cluster.nodes[n].kill().await?;
     nemesis.note("heal", format!("{name} is rebuilt from its peers"));
-    rebuild(nemesis, n)
+    rebuild(nemesis, n).await
 }
 
 async fn checkpoint(nemesis: &mut Nemesis, n: usize) -> anyhow::Result<()> {
@@ -132,9 +132,9 @@ fn describe(name: &str, flip: &Flip) -> String {
     format!("flipped bit: {name}, {} at {}", flip.file.display(), flip.offset)
 }
 
-fn rebuild(nemesis: &mut Nemesis, n: usize) -> anyhow::Result<()> {
+async fn rebuild(nemesis: &mut Nemesis, n: usize) -> anyhow::Result<()> {
     let node = &mut nemesis.cluster.nodes[n];
-    node.disk.as_ref().context("it has no disk")?.empty()?;
+    node.disk.as_ref().context("it has no disk")?.empty().await?;
     node.start()
 }
 

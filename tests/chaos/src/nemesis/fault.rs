@@ -142,7 +142,7 @@ impl Fault {
             }
             Self::FullDisk(node) => {
                 if let Some(disk) = &cluster.nodes[*node].disk {
-                    disk.free()?;
+                    disk.free().await?;
                 }
                 cluster.nodes[*node].start()?;
             }

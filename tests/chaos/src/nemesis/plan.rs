@@ -273,7 +273,10 @@ fn partition(field: &Field<'_>, random: &mut StdRng) -> Vec<(End, End)> {
             (field.of(|c| c == a), field.of(|c| c == b))
         }
         // A single link.
-        _ => (vec![field.any(random)], vec![field.any(random)]),
+        _ => {
+            let a = field.any(random);
+            (vec![a], vec![(a + random.random_range(1..field.nodes.len())) % field.nodes.len()])
+        }
     };
     let one_way = random.random_ratio(1, 3);
     let pairs = a.iter().flat_map(|a| b.iter().map(move |b| (*a, *b))).filter(|(a, b)| a != b);
