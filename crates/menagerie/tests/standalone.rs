@@ -16,7 +16,7 @@ impl Standalone {
     fn start(data_dir: &Path) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_menagerie"))
             .args(["standalone", "--client-addr=127.0.0.1:0", "--grpc-addr=127.0.0.1:0"])
-            .args(["--admin-addr=127.0.0.1:0", "--log-level=warn", "--data-dir"])
+            .args(["--admin-addr=127.0.0.1:0", "--listen=127.0.0.1:0", "--log-level=warn", "--data-dir"])
             .arg(data_dir)
             .stdout(Stdio::piped())
             .spawn()
@@ -29,7 +29,8 @@ impl Standalone {
             .strip_prefix("menagerie standalone is serving: client ")
             .and_then(|rest| rest.split_once(", grpc "))
             .and_then(|(client, rest)| Some((client, rest.split_once(", admin http://")?)))
-            .map(|(client, (grpc, admin))| [client, grpc, admin].map(str::to_owned))
+            .and_then(|(client, (grpc, rest))| Some([client, grpc, rest.split_once(", internal ")?.0]))
+            .map(|addresses| addresses.map(str::to_owned))
             .unwrap_or_else(|| panic!("unexpected line: {line:?}"));
         Self { child, addresses }
     }

@@ -8,6 +8,7 @@ use menagerie_proto::ServiceError;
 use menagerie_proto::tree_store::{LinkHello, RestoreBegin, RestoreOutcome, RestoreStep, TreeStore};
 use menagerie_tree::checkpoint::put_record;
 use menagerie_tree_store::{CheckpointReader, StreamItem};
+use menagerie_types::LogIndex;
 
 use crate::bench::{Bench, Gateway, soon};
 use crate::checkpoints::{temporary, write};
@@ -62,8 +63,11 @@ async fn source() -> (Bench, Bytes, Vec<Bytes>) {
     (bench, meta, pieces)
 }
 
-/// A replica of an empty log, caught up with it.
+/// A replica of a log without commands, caught up with it. Such a log has the entry of whoever leads first.
 async fn empty(log: &Arc<FakeLog>, peers: Vec<Arc<dyn TreeStore>>) -> Bench {
+    if log.last() == LogIndex(0) {
+        log.append(Vec::new());
+    }
     let bench = Bench::start_in(log, temporary(), peers).await;
     bench.status_when("serving", |status| status.serving).await;
     bench
