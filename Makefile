@@ -199,6 +199,15 @@ sim: sim-built ## deterministic simulation: SEEDS=2000, or SEED=n to see that on
 sim-short: sim-built ## 200 seeds of `sim`, and those that have failed once
 	$(SIM) --known tests/sim/seeds.txt --seeds 200
 
+# Each must be caught, or the target fails. Up to so many seeds are played for each.
+MUTATIONS := ack-before-sync skip-dedup stale-read
+MUTATION_SEEDS ?= 100
+.PHONY: sim-mutations
+sim-mutations: ## plant three bugs, one after the other, and see the simulation catch each
+	$(CARGO) build --locked --profile sim -p menagerie-sim --features mutations
+	for mutation in $(MUTATIONS); do \
+	    $(SIM) --mutation $$mutation --seeds $(MUTATION_SEEDS) || exit 1; done
+
 .PHONY: sim-built
 sim-built:
 	$(CARGO) build --locked --profile sim -p menagerie-sim

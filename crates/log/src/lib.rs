@@ -21,6 +21,7 @@ pub mod faulty;
 mod format;
 mod fs;
 mod log;
+mod mutation;
 mod reader;
 mod record;
 mod recovery;

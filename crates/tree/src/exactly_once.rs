@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use menagerie_types::command::ChunkHeader;
+use menagerie_types::mutation::planted;
 use menagerie_types::{IncarnationId, Zxid};
 
 use crate::row_hash::row_hash;
@@ -58,6 +59,9 @@ impl Incarnations {
         match self.rows.get(&header.incarnation) {
             None if header.first_seq == 1 => Admission::Unknown,
             None => Admission::Refused(1),
+            Some(row) if header.first_seq <= row.last_seq && planted("skip-dedup") => {
+                Admission::From(header.first_seq)
+            }
             Some(row) if header.first_seq <= row.last_seq + 1 => Admission::From(row.last_seq + 1),
             Some(row) => Admission::Refused(row.last_seq + 1),
         }

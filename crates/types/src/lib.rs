@@ -7,6 +7,7 @@ mod acl;
 pub mod command;
 mod error_code;
 mod ids;
+pub mod mutation;
 mod op;
 pub mod path;
 pub mod server;

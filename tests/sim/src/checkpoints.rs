@@ -95,6 +95,7 @@ impl CheckpointDirectory for Directory {
             *name.lock() = CURRENT;
         }
         self.disk.set_checkpoint(index.0);
+        self.world.emit(Event::Rebuilt { store: self.store, index: index.0 });
         Ok(())
     }
 

@@ -74,8 +74,8 @@ pub enum Event {
     Ended { node: &'static str, why: String },
     /// The machine of a node has crashed.
     Crashed { node: &'static str, how: String },
-    /// A machine has got an empty disk.
-    Wiped { node: &'static str },
+    /// A machine has got an empty disk; what each store's disk held durably before, in order of the stores.
+    Wiped { node: &'static str, checkpoints: Vec<u64> },
     /// Something is done to the cluster.
     Fault { what: String },
     /// All faults have ended.
@@ -88,6 +88,8 @@ pub enum Event {
     ExpiryInLog { session: i64 },
     /// The state of a store after an entry.
     Applied { store: u64, index: u64, digest: u64 },
+    /// A store has taken over a peer's state.
+    Rebuilt { store: u64, index: u64 },
     /// A store has declared its own state wrong.
     Disowned { store: u64, why: String },
     /// What is durable in the log of a member's disk, in order; `first` is what may precede the entries.

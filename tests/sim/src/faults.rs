@@ -261,8 +261,8 @@ impl Faults {
         self.crash(sim, node, how, down_ms);
         let checkpoints = self.layout.checkpoints();
         self.machine(node).disk.wipe();
-        self.world.emit(Event::Wiped { node: self.layout.nodes[node].name });
-        let checkpoint = checkpoints.into_iter().max().unwrap_or(0);
+        let checkpoint = checkpoints.iter().copied().max().unwrap_or(0);
+        self.world.emit(Event::Wiped { node: self.layout.nodes[node].name, checkpoints });
         self.rebuilding = Some((node, self.world.committed(), checkpoint));
     }
 

@@ -18,5 +18,6 @@ mod observer;
 mod plan;
 mod requests;
 pub mod run;
+mod tally;
 mod watches;
 mod world;

@@ -6,6 +6,7 @@ use std::hash::{DefaultHasher, Hasher};
 
 use crate::event::Event;
 use crate::invariants::{self, Invariant};
+use crate::tally::Tally;
 
 /// A broken invariant.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +26,8 @@ pub struct Observer {
     hash: DefaultHasher,
     /// The last entry that each store has applied.
     applied: BTreeMap<u64, u64>,
+    /// What happened so far.
+    pub tally: Tally,
     /// Events so far.
     pub events: u64,
     print: bool,
@@ -39,6 +42,7 @@ impl Observer {
             violation: None,
             hash: DefaultHasher::new(),
             applied: BTreeMap::new(),
+            tally: Tally::default(),
             events: 0,
             print,
         }
@@ -50,6 +54,7 @@ impl Observer {
         let _ = write!(line, "{at_ms:>6} {event:?}");
         self.hash.write(line.as_bytes());
         self.events += 1;
+        self.tally.observe(event);
         if let Event::Applied { store, index, .. } = event {
             self.applied.insert(*store, *index);
         }

@@ -41,6 +41,8 @@ pub struct Report {
     pub virtual_ms: u64,
     /// Index of the last committed entry.
     pub committed: u64,
+    /// What happened how often, as `name=count` words.
+    pub tally: String,
 }
 
 /// Plays a seed; `print` shows every event. To be called once in a process.
@@ -82,6 +84,7 @@ fn play(seed: u64, print: bool) -> Report {
             events: observer.events,
             virtual_ms: now,
             committed: world.committed(),
+            tally: observer.tally.words(),
         }
     })
 }
@@ -89,7 +92,7 @@ fn play(seed: u64, print: bool) -> Report {
 impl Report {
     fn impossible(message: String) -> Self {
         let violation = Some(Violation { invariant: "start", message, at_ms: 0 });
-        Self { violation, hash: 0, events: 0, virtual_ms: 0, committed: 0 }
+        Self { violation, hash: 0, events: 0, virtual_ms: 0, committed: 0, tally: String::new() }
     }
 }
 

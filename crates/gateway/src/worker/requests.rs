@@ -7,6 +7,7 @@ use menagerie_jute::frame::{self, PREFIX_LEN};
 use menagerie_jute::{Reader, RequestHeader, four_letter};
 use menagerie_proto::session_tracker::Attempt;
 use menagerie_types::command::Command;
+use menagerie_types::mutation::planted;
 use menagerie_types::{OpCode, SessionId};
 use tracing::{debug, info};
 
@@ -130,7 +131,7 @@ impl Core {
             is_new: request.session_id == SessionId::NONE,
         });
         self.stats.received(1);
-        if request.last_zxid_seen > self.zxid {
+        if request.last_zxid_seen > self.zxid && !planted("stale-read") {
             let target = SyncTarget::Ahead(conn.token, request.last_zxid_seen, attempt);
             self.syncs.push(PendingSync { target, index: None });
             self.signals.sync.notify_one();

@@ -7,6 +7,7 @@ use menagerie_jute::ConnectResponse;
 use menagerie_proto::session_tracker::{Attempt, Established, Touched};
 use menagerie_types::command::Command;
 use menagerie_types::command::internal::ChallengeLease;
+use menagerie_types::mutation::planted;
 use menagerie_types::{OpCode, SessionId, Zxid};
 use tokio::sync::oneshot;
 use tracing::{debug, info};
@@ -48,7 +49,10 @@ impl Core {
         let Some(established) = answer else { return self.refuse(target) };
         if !self.is_wanted(&target) {
             self.discard(established.session, new);
-        } else if self.establishing.attached.remove(&established.session) || self.zxid >= established.zxid {
+        } else if self.establishing.attached.remove(&established.session)
+            || self.zxid >= established.zxid
+            || planted("stale-read")
+        {
             self.finish(target, established);
         } else {
             self.establishing.granted.insert(established.session, (target, established));

@@ -30,8 +30,8 @@ fn main() -> ExitCode {
     let mut out = std::io::stdout().lock();
     let _ = writeln!(
         out,
-        "seed {} events {} virtual_ms {} committed {} hash {:016x}",
-        args.seed, report.events, report.virtual_ms, report.committed, report.hash
+        "seed {} events {} virtual_ms {} committed {} hash {:016x} {}",
+        args.seed, report.events, report.virtual_ms, report.committed, report.hash, report.tally
     );
     match report.violation {
         None => ExitCode::SUCCESS,

@@ -1,6 +1,6 @@
 //! Plays many seeds, each in a process of its own, and says which have failed and how to play them again.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitCode, Stdio};
@@ -53,6 +53,8 @@ struct Runner {
     done: u64,
     total: u64,
     failed: BTreeSet<u64>,
+    /// What happened in all seeds together, and in how many of them.
+    tally: BTreeMap<String, (u64, u64)>,
 }
 
 fn main() -> anyhow::Result<ExitCode> {
@@ -69,8 +71,8 @@ fn main() -> anyhow::Result<ExitCode> {
     };
     seeds.extend(args.first..args.first + args.seeds);
     let (total, began) = (seeds.len() as u64, uptime());
-    let failed = BTreeSet::new();
-    Runner { args, program, began, reported: began, done: 0, total, failed }.run(seeds)
+    let (failed, tally) = (BTreeSet::new(), BTreeMap::new());
+    Runner { args, program, began, reported: began, done: 0, total, failed, tally }.run(seeds)
 }
 
 impl Runner {
@@ -117,6 +119,7 @@ impl Runner {
             let Playing { seed, child, .. } = playing.swap_remove(at);
             let output = child.wait_with_output()?;
             self.done += 1;
+            self.add(String::from_utf8_lossy(&output.stdout).lines().next().unwrap_or_default());
             if !output.status.success() {
                 self.failed.insert(seed);
                 let said = String::from_utf8_lossy(&output.stdout);
@@ -132,6 +135,14 @@ impl Runner {
         Ok(())
     }
 
+    fn add(&mut self, said: &str) {
+        let counts = said.split_whitespace().filter_map(|word| word.split_once('='));
+        for (name, count) in counts.filter_map(|(name, count)| Some((name, count.parse::<u64>().ok()?))) {
+            let sum = self.tally.entry(name.to_owned()).or_default();
+            *sum = (sum.0 + count, sum.1 + 1);
+        }
+    }
+
     fn report(&self) {
         let (done, total, failed) = (self.done, self.total, self.failed.len());
         println!("{done} of {total} seeds played, {failed} failed, {:.0} s", uptime() - self.began);
@@ -140,6 +151,9 @@ impl Runner {
 
     fn conclude(&self) -> ExitCode {
         self.report();
+        for (name, (count, seeds)) in &self.tally {
+            println!("{count:>9} {} in {seeds} seeds", name.replace('-', " "));
+        }
         for seed in &self.failed {
             let mutation = self.args.mutation.as_ref().map(|name| format!(" MUTATION={name}"));
             println!("to see it again: make sim SEED={seed}{}", mutation.unwrap_or_default());

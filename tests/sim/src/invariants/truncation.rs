@@ -17,18 +17,28 @@ impl Invariant for Truncation {
     }
 
     fn observe(&mut self, _at_ms: u64, event: &Event) -> Verdict {
-        if let Event::LogBegins { node, first, checkpoints } = event {
-            self.durable.resize(checkpoints.len(), 0);
-            for (most, now) in self.durable.iter_mut().zip(checkpoints) {
-                *most = (*most).max(*now);
+        match event {
+            Event::Wiped { checkpoints, .. } => self.note(checkpoints),
+            Event::LogBegins { node, first, checkpoints } => {
+                self.note(checkpoints);
+                let covering = self.durable.iter().filter(|checkpoint| **checkpoint + 1 >= *first).count();
+                let enough = covering > checkpoints.len() / 2;
+                ensure!(
+                    enough || *first <= 1,
+                    "the log of {node} begins at {first}, the checkpoints reach {checkpoints:?}"
+                );
             }
-            let covering = self.durable.iter().filter(|checkpoint| **checkpoint + 1 >= *first).count();
-            let enough = covering > checkpoints.len() / 2;
-            ensure!(
-                enough || *first <= 1,
-                "the log of {node} begins at {first}, the checkpoints reach {checkpoints:?}"
-            );
+            _ => {}
         }
         Ok(())
+    }
+}
+
+impl Truncation {
+    fn note(&mut self, checkpoints: &[u64]) {
+        self.durable.resize(checkpoints.len(), 0);
+        for (most, now) in self.durable.iter_mut().zip(checkpoints) {
+            *most = (*most).max(*now);
+        }
     }
 }
