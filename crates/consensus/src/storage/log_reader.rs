@@ -51,7 +51,13 @@ impl RaftLogReader<TypeConfig> for Arc<Store> {
     }
 
     async fn limited_get_log_entries(&mut self, start: u64, end: u64) -> io::Result<Vec<Entry>> {
-        let entries = self.entries(start, end.min(start.saturating_add(MESSAGE_ENTRIES)), MESSAGE_BYTES)?;
+        let entries = self.entries(start, end.min(start.saturating_add(MESSAGE_ENTRIES)), MESSAGE_BYTES);
+        // A follower that comes back without its log makes Raft begin anew with it, and drop what it kept for it, while
+        // a message of the old beginning is still being made. That one goes empty; an error would end the leader.
+        if start < self.first_index() {
+            return Ok(Vec::new());
+        }
+        let entries = entries?;
         if entries.is_empty() && start < end {
             return Err(io::Error::other(format!("log entry {start} is not there")));
         }

@@ -208,3 +208,17 @@ async fn a_failed_sync_reaches_the_callback_and_every_later_call() {
     let _ = store.append([blank(1, 0)].into_iter(), Box::new(move |result| drop(sender.send(result))));
     result.await.expect("called").expect_err("nothing is durable any more");
 }
+
+/// Found by simulation: the leader ended when a follower came back without its disk.
+#[tokio::test]
+async fn a_message_that_begins_in_what_was_purged_is_empty() {
+    let store = open(Arc::new(FaultyFs::new(3)), Path::new("/log"), true);
+    let (mut log, _) = both(Arc::clone(&store));
+    let entries = (0..10).map(|index| Entry { log_id: log_id(1, index), payload: EntryPayload::Blank });
+    log.append(entries.collect::<Vec<_>>(), IOFlushed::noop()).await.expect("appended");
+    log.purge(log_id(1, 5)).await.expect("purged");
+    let mut reader = log.get_log_reader().await;
+    assert!(reader.limited_get_log_entries(3, 9).await.expect("no error").is_empty());
+    assert_eq!(reader.limited_get_log_entries(6, 9).await.expect("there").len(), 3);
+    assert!(reader.limited_get_log_entries(10, 12).await.is_err(), "what should be there and is not");
+}
