@@ -142,14 +142,15 @@ impl Effects for Deliver<'_> {
         self.cut();
         self.queue.push(LinkItem::Event { zxid, event, path: path.into(), acl: acl.cloned() });
     }
-    fn session_attached(&mut self, id: SessionId, session: &Session, _: Option<IncarnationId>) {
+    fn session_attached(&mut self, zxid: Zxid, id: SessionId, session: &Session, _: Option<IncarnationId>) {
         self.cut();
-        self.queue.push(LinkItem::Session(SessionEvent::Attached(SessionInfo {
+        let info = SessionInfo {
             session: id,
             timeout_ms: session.timeout_ms,
             password: session.password,
             owner: session.owner,
-        })));
+        };
+        self.queue.push(LinkItem::Session(SessionEvent::Attached(info, zxid)));
     }
     fn session_closed(&mut self, session: SessionId, _: IncarnationId, expired: bool) {
         self.cut();

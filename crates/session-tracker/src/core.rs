@@ -160,7 +160,7 @@ impl Core {
             LinkItem::Sessions(table) => {
                 self.tracker.table_seen(now_ms, table.into_iter().map(known_session).collect());
             }
-            LinkItem::Session(SessionEvent::Attached(session)) => {
+            LinkItem::Session(SessionEvent::Attached(session, _)) => {
                 self.tracker.attached(now_ms, known_session(session));
             }
             LinkItem::Session(SessionEvent::Closed { session, .. }) => self.tracker.closed(session),

@@ -29,7 +29,7 @@ impl Effects for Sink {
     }
     fn refused(&mut self, _: IncarnationId, _: u64) {}
     fn watch_event(&mut self, _: Zxid, _: EventType, _: &str, _: Option<&Bytes>) {}
-    fn session_attached(&mut self, _: SessionId, _: &Session, _: Option<IncarnationId>) {}
+    fn session_attached(&mut self, _: Zxid, _: SessionId, _: &Session, _: Option<IncarnationId>) {}
     fn session_closed(&mut self, _: SessionId, _: IncarnationId, _: bool) {}
     fn lease(&mut self, _: &Lease) {}
     fn replica(&mut self, _: NodeId, _: LogIndex) {}

@@ -35,8 +35,14 @@ pub trait Effects {
     /// told, in its jute encoding with its count; `None` when anyone may.
     fn watch_event(&mut self, zxid: Zxid, event: EventType, path: &str, acl: Option<&Bytes>);
 
-    /// A session was made (no previous owner) or moved.
-    fn session_attached(&mut self, id: SessionId, session: &Session, previous_owner: Option<IncarnationId>);
+    /// Transaction `zxid` has made a session (no previous owner) or moved it.
+    fn session_attached(
+        &mut self,
+        zxid: Zxid,
+        id: SessionId,
+        session: &Session,
+        previous_owner: Option<IncarnationId>,
+    );
 
     /// A session ended, by its client or because its client was gone. The events of its ephemerals came before.
     fn session_closed(&mut self, id: SessionId, owner: IncarnationId, expired: bool);

@@ -36,9 +36,10 @@ impl Core {
                 self.signals.establish.notify_one();
                 self.signals.touch.notify_one();
             }
-            LinkItem::Session(SessionEvent::Attached(info)) => {
+            LinkItem::Session(SessionEvent::Attached(info, zxid)) => {
+                self.note_zxid(Some(zxid));
                 if info.owner == self.proposer.incarnation() {
-                    self.attached(info.session);
+                    self.reached(info.session);
                 } else {
                     self.told.lock().moved(info.session, info.owner);
                     self.kill_session(info.session);
@@ -219,11 +220,6 @@ impl Core {
         for session in gone {
             self.session_closed(session);
         }
-        // Those held here were attached before; one that moves here again has a transaction of its own.
-        for session in owned {
-            if self.is_reached(session) || !self.sessions.contains_key(&session) {
-                self.attached(session);
-            }
-        }
+        owned.into_iter().for_each(|session| self.reached(session));
     }
 }

@@ -1,6 +1,6 @@
 //! Sessions of a worker: asking the tracker for them, keeping them alive, letting go of what is not confirmed.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use menagerie_jute::ConnectResponse;
@@ -32,8 +32,6 @@ pub struct Establishing {
     pub waiting: Vec<(EstablishTarget, Attempt)>,
     /// Granted by the tracker; the replica has not reached the transaction yet.
     granted: HashMap<SessionId, (EstablishTarget, Established)>,
-    /// Reached by the replica before the tracker's answer came.
-    attached: HashSet<SessionId>,
 }
 
 impl Core {
@@ -49,33 +47,22 @@ impl Core {
         let Some(established) = answer else { return self.refuse(target) };
         if !self.is_wanted(&target) {
             self.discard(established.session, new);
-        } else if self.establishing.attached.remove(&established.session)
-            || self.zxid >= established.zxid
-            || planted("stale-read")
-        {
+        } else if self.zxid >= established.zxid || planted("stale-read") {
             self.finish(target, established);
         } else {
             self.establishing.granted.insert(established.session, (target, established));
         }
     }
 
-    /// The replica has reached the transaction that made or moved a session of this worker.
-    pub fn attached(&mut self, session: SessionId) {
-        if let Some((target, established)) = self.establishing.granted.remove(&session) {
+    /// The replica has come to a transaction that made or moved a session of this worker. It may be an earlier one than
+    /// what was granted: of an attempt whose client has given up.
+    pub fn reached(&mut self, session: SessionId) {
+        let waiting = self.establishing.granted.get(&session);
+        if waiting.is_some_and(|(_, established)| established.zxid <= self.zxid)
+            && let Some((target, established)) = self.establishing.granted.remove(&session)
+        {
             self.finish(target, established);
-        } else {
-            self.establishing.attached.insert(session);
         }
-    }
-
-    /// Granted, and the replica has reached it.
-    pub fn is_reached(&self, session: SessionId) -> bool {
-        self.establishing.granted.get(&session).is_some_and(|(_, established)| established.zxid <= self.zxid)
-    }
-
-    /// No call to the tracker is under way: what is attached and was not granted is nobody's.
-    pub fn establishing_settled(&mut self) {
-        self.establishing.attached.clear();
     }
 
     fn is_wanted(&mut self, target: &EstablishTarget) -> bool {

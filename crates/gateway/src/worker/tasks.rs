@@ -158,7 +158,6 @@ impl Worker {
                 core.establishing.waiting.drain(..count).collect()
             });
             if batch.is_empty() {
-                self.with_core(|core| core.establishing_settled());
                 signals.establish.notified().await;
                 continue;
             }

@@ -101,8 +101,8 @@ pub struct SessionInfo {
 /// A change of the session table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SessionEvent {
-    /// Made, or moved to another owner.
-    Attached(SessionInfo),
+    /// Made, or moved to another owner, by this transaction.
+    Attached(SessionInfo, Zxid),
     /// Ended by its client, or (`expired`) because its client was gone.
     Closed {
         /// Which session.

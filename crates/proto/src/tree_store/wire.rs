@@ -13,7 +13,7 @@
 //!                  | applied 6: index u64, zxid i64
 //!                  | lease 7: epoch u64, holder u64 (0 none), ttl_ms u32
 //!                  | sessions 8: n u32, n x row
-//!                  | attached 9: row
+//!                  | attached 9: row, zxid i64
 //!                  | closed 10: session i64, expired u8
 //! row      session i64, timeout_ms u32, password 16 bytes, owner u64
 //! path, frames, acl   len u32, bytes (acl only if has_acl)
@@ -168,9 +168,10 @@ fn put_session_item(out: &mut BytesMut, item: &LinkItem) {
             out.put_u32(rows.len() as u32);
             rows.iter().for_each(|row| put_row(out, row));
         }
-        LinkItem::Session(SessionEvent::Attached(row)) => {
+        LinkItem::Session(SessionEvent::Attached(row, zxid)) => {
             out.put_u8(9);
             put_row(out, row);
+            out.put_i64(zxid.0);
         }
         LinkItem::Session(SessionEvent::Closed { session, expired }) => {
             out.put_u8(10);
@@ -229,7 +230,7 @@ pub fn read_items(batch: &Bytes, mut each: impl FnMut(LinkItem)) -> ServiceResul
                 LinkItem::Lease(Lease { epoch, holder: (holder != 0).then_some(NodeId(holder)), ttl_ms })
             }
             8 => LinkItem::Sessions((0..input.u32()?).map(|_| input.row()).collect::<ServiceResult<_>>()?),
-            9 => LinkItem::Session(SessionEvent::Attached(input.row()?)),
+            9 => LinkItem::Session(SessionEvent::Attached(input.row()?, Zxid(input.i64()?))),
             10 => LinkItem::Session(SessionEvent::Closed {
                 session: SessionId(input.i64()?),
                 expired: input.u8()? != 0,
@@ -364,7 +365,7 @@ mod tests {
             LinkItem::Applied { index: LogIndex(7), zxid: Zxid(8) },
             LinkItem::Lease(Lease { epoch: 2, holder: Some(NodeId(1)), ttl_ms: 1000 }),
             LinkItem::Sessions(vec![row]),
-            LinkItem::Session(SessionEvent::Attached(row)),
+            LinkItem::Session(SessionEvent::Attached(row, Zxid(12))),
             LinkItem::Session(SessionEvent::Closed { session: SessionId(8), expired: true }),
         ];
         let mut out = BytesMut::new();

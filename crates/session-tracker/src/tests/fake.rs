@@ -234,7 +234,7 @@ impl State {
 
     fn established(&mut self, info: SessionInfo) -> Outcome {
         self.sessions.insert(info.session, info);
-        self.push(&LinkItem::Session(SessionEvent::Attached(info)));
+        self.push(&LinkItem::Session(SessionEvent::Attached(info, menagerie_types::Zxid(self.zxid))));
         let mut out = BytesMut::new();
         out.put_slice(&info.password);
         out.put_u32(info.timeout_ms);

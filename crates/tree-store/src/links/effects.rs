@@ -138,8 +138,14 @@ impl Effects for Links {
         self.fired = fired;
     }
 
-    fn session_attached(&mut self, id: SessionId, session: &Session, previous_owner: Option<IncarnationId>) {
-        let event = SessionEvent::Attached(session_info(id, session));
+    fn session_attached(
+        &mut self,
+        zxid: Zxid,
+        id: SessionId,
+        session: &Session,
+        previous_owner: Option<IncarnationId>,
+    ) {
+        let event = SessionEvent::Attached(session_info(id, session), zxid);
         self.tell_session([Some(session.owner), previous_owner], event);
     }
 

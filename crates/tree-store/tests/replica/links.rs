@@ -181,7 +181,7 @@ async fn session_events_go_to_the_owner_and_to_followers() {
     let kinds = |items: &[LinkItem]| -> Vec<String> {
         let name = |item: &LinkItem| match item {
             LinkItem::Lease(lease) => format!("lease {}", lease.epoch),
-            LinkItem::Session(SessionEvent::Attached(info)) => format!("attached {}", info.session),
+            LinkItem::Session(SessionEvent::Attached(info, _)) => format!("attached {}", info.session),
             LinkItem::Session(SessionEvent::Closed { session, expired }) => {
                 format!("closed {session} {expired}")
             }

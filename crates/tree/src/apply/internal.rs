@@ -136,7 +136,7 @@ impl State {
     ) {
         let previous = self.sessions.insert(id, *session);
         self.rows.mark(RowKey::Session(id));
-        effects.session_attached(id, session, previous.map(|session| session.owner));
+        effects.session_attached(self.zxid, id, session, previous.map(|session| session.owner));
         let out = effects.replies();
         let mark = begin_reply(out, command.xid, self.zxid, 0);
         out.put_slice(&session.password);

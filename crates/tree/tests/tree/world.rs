@@ -75,7 +75,13 @@ impl Effects for Recorder {
         self.push(Report::Event(zxid.0, event, path.to_owned()));
         self.events.push((zxid, event, path.to_owned(), acl.cloned()));
     }
-    fn session_attached(&mut self, id: SessionId, session: &Session, previous: Option<IncarnationId>) {
+    fn session_attached(
+        &mut self,
+        _: Zxid,
+        id: SessionId,
+        session: &Session,
+        previous: Option<IncarnationId>,
+    ) {
         self.push(Report::Attached(id, session.owner, previous));
     }
     fn session_closed(&mut self, id: SessionId, owner: IncarnationId, expired: bool) {

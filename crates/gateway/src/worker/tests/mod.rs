@@ -196,7 +196,7 @@ impl Bench {
         self.core.granted(target, true, Some(established));
         assert!(self.output().is_empty(), "not before the replica has reached the session");
         let info = SessionInfo { session, timeout_ms: 30_000, password: [1; 16], owner: ME };
-        self.core.deliver(LinkItem::Session(SessionEvent::Attached(info)));
+        self.core.deliver(LinkItem::Session(SessionEvent::Attached(info, zxid)));
         assert!(!self.output().is_empty());
     }
 

@@ -25,7 +25,7 @@ fn a_moved_session_is_closed_without_a_reply() {
     let mut bench = Bench::new(true);
     let info =
         SessionInfo { session: SESSION, timeout_ms: 1, password: [0; 16], owner: IncarnationId(ME.0 + 1) };
-    bench.core.deliver(LinkItem::Session(SessionEvent::Attached(info)));
+    bench.core.deliver(LinkItem::Session(SessionEvent::Attached(info, Zxid(9))));
     assert!(bench.conn().dead);
 }
 
@@ -68,11 +68,10 @@ fn a_session_that_moves_within_the_worker_is_served_whichever_news_comes_first()
     for event_first in [true, false] {
         let mut bench = Bench::new(true);
         let old = bench.conn;
-        bench.core.establishing_settled();
         bench.conn = accept(&mut bench.core);
         bench.conn().phase = Phase::Connecting(Connecting { read_only: None, is_new: false });
         let info = SessionInfo { session: SESSION, timeout_ms: 30_000, password: [1; 16], owner: ME };
-        let event = LinkItem::Session(SessionEvent::Attached(info));
+        let event = LinkItem::Session(SessionEvent::Attached(info, Zxid(50)));
         let target = EstablishTarget::Conn(bench.conn);
         let established =
             Established { session: SESSION, password: [1; 16], timeout_ms: 30_000, zxid: Zxid(50) };
@@ -200,4 +199,30 @@ fn when_results_are_lost_for_good_every_client_is_let_go() {
     bench.results(1, &[(1, 0)]);
     bench.core.deliver(LinkItem::Refused { expected_seq: 1 });
     assert!(bench.conn().dead && bench.core.lost);
+}
+
+/// Found by simulation: the news of an attempt that its client had given up let a later one be served too early, by a
+/// replica that had not seen what its client had seen elsewhere.
+#[test]
+fn an_earlier_attempt_does_not_stand_for_a_later_one() {
+    let info = SessionInfo { session: SESSION, timeout_ms: 30_000, password: [1; 16], owner: ME };
+    let attached = |zxid| LinkItem::Session(SessionEvent::Attached(info, Zxid(zxid)));
+    for earlier_first in [true, false] {
+        let mut bench = Bench::new(true);
+        bench.conn = accept(&mut bench.core);
+        bench.conn().phase = Phase::Connecting(Connecting { read_only: None, is_new: false });
+        let target = EstablishTarget::Conn(bench.conn);
+        let established =
+            Established { session: SESSION, password: [1; 16], timeout_ms: 30_000, zxid: Zxid(60) };
+        if earlier_first {
+            bench.core.deliver(attached(50));
+            bench.core.granted(target, false, Some(established));
+        } else {
+            bench.core.granted(target, false, Some(established));
+            bench.core.deliver(attached(50));
+        }
+        assert!(bench.output().is_empty(), "not before the replica has reached this attempt");
+        bench.core.deliver(attached(60));
+        assert!(!bench.output().is_empty());
+    }
 }

@@ -101,7 +101,7 @@ fn of_a_session_from_elsewhere_nothing_is_known_nor_of_a_new_one() {
 fn a_session_that_was_elsewhere_meanwhile_is_one_from_elsewhere() {
     let info =
         SessionInfo { session: SESSION, timeout_ms: 1, password: [0; 16], owner: IncarnationId(ME.0 + 1) };
-    let moved = || LinkItem::Session(SessionEvent::Attached(info));
+    let moved = || LinkItem::Session(SessionEvent::Attached(info, Zxid(9)));
     let closed = || LinkItem::Session(SessionEvent::Closed { session: SESSION, expired: true });
     let (index, zxid) = (LogIndex(9), Zxid(9));
     let relinked = || LinkItem::Start { index, zxid, owned: Vec::new(), events_complete: true };
