@@ -25,6 +25,7 @@ use openraft::{BasicNode, OptionalSend};
 use tonic::transport::Channel;
 use tonic::{Code, Status};
 
+use crate::runtime::PATIENCE;
 use crate::types::{self, Snapshot, TypeConfig, Vote};
 use crate::wire::{self, Malformed};
 
@@ -157,20 +158,20 @@ impl NetVote<TypeConfig> for Peer {
     async fn vote(
         &mut self,
         rpc: VoteRequest<TypeConfig>,
-        option: RPCOption,
+        _: RPCOption,
     ) -> Result<VoteResponse<TypeConfig>, RpcError> {
         let mut stub = self.stub()?;
-        let response = within(option.soft_ttl(), stub.vote(wire::vote_request_to_pb(&rpc))).await?;
+        let response = within(PATIENCE, stub.vote(wire::vote_request_to_pb(&rpc))).await?;
         wire::voted_from_pb(response).map_err(malformed)
     }
 
     async fn pre_vote(
         &mut self,
         rpc: VoteRequest<TypeConfig>,
-        option: RPCOption,
+        _: RPCOption,
     ) -> Result<VoteResponse<TypeConfig>, RpcError> {
         let mut stub = self.stub()?;
-        let response = within(option.soft_ttl(), stub.pre_vote(wire::vote_request_to_pb(&rpc))).await?;
+        let response = within(PATIENCE, stub.pre_vote(wire::vote_request_to_pb(&rpc))).await?;
         wire::voted_from_pb(response).map_err(malformed)
     }
 }

@@ -14,6 +14,7 @@ use crate::bootstrap;
 use crate::local::{Inner, LocalConsensus};
 use crate::network::Network;
 use crate::observer;
+use crate::pacing::{self, SyncTimes};
 use crate::proposer::{OPENINGS, Proposer};
 use crate::service::{Calls, RaftEndpoint};
 use crate::standing::Standing;
@@ -37,7 +38,8 @@ pub async fn start(options: ConsensusOptions) -> Result<(LocalConsensus, RaftSer
         cache_bytes: options.log_cache_bytes,
         inline: true,
     };
-    let fs: Arc<dyn Fs> = Arc::new(MeteredFs(Arc::clone(&options.fs)));
+    let times = Arc::new(SyncTimes::default());
+    let fs: Arc<dyn Fs> = Arc::new(MeteredFs(Arc::clone(&options.fs), Arc::clone(&times)));
     let store = Store::open(Arc::clone(&fs), &options.data_dir, StoreOptions { id: options.id.0, log })?;
     let standing = Standing::open(fs, &options.data_dir, store.is_empty())?;
     let (committed_sender, committed) = watch::channel(LogIndex(0));
@@ -48,7 +50,9 @@ pub async fn start(options: ConsensusOptions) -> Result<(LocalConsensus, RaftSer
         Raft::new(options.id.0, config, Network::new(Arc::clone(&options.host)), log_storage, state_machine)
             .await
             .map_err(|error| ConsensusError::Storage(error.to_string()))?;
-    Ok(assemble(options, raft, (store, standing), committed))
+    let pacing =
+        pacing::run(raft.clone(), options.id.0, (Arc::clone(&standing), times), options.election_timeout);
+    Ok(assemble(options, raft, (store, standing), committed, pacing))
 }
 
 fn assemble(
@@ -56,6 +60,7 @@ fn assemble(
     raft: Raft,
     (store, standing): (Arc<Store>, Arc<Standing>),
     committed: watch::Receiver<LogIndex>,
+    pacing: impl Future<Output = ()> + Send + 'static,
 ) -> (LocalConsensus, RaftService) {
     let (openings, opened) = mpsc::channel(OPENINGS);
     let (barriers, callers) = mpsc::channel(barrier::CALLERS);
@@ -65,6 +70,7 @@ fn assemble(
     tokio::spawn(proposer.run());
     while_running(&ended, barrier::run(raft.clone(), callers));
     while_running(&ended, bootstrap::run(raft.clone(), options.clone(), Arc::clone(&standing)));
+    while_running(&ended, pacing);
     let calls = Arc::new(Calls::default());
     let succession = succession::run(raft.clone(), options.id.0, Arc::clone(&options.host));
     let counts = Arc::clone(&standing);

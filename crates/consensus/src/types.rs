@@ -9,6 +9,7 @@ use menagerie_types::LogIndex;
 use openraft::{BasicNode, EntryPayload, alias};
 use serde::{Deserialize, Serialize};
 
+use crate::runtime::Patient;
 use crate::state_machine::StateMachine;
 
 openraft::declare_raft_types!(
@@ -19,6 +20,7 @@ openraft::declare_raft_types!(
         NodeId = u64,
         Node = BasicNode,
         LeaderId = openraft::impls::leader_id_std::LeaderId<u64, u64>,
+        AsyncRuntime = Patient,
 );
 
 pub(crate) type Raft = openraft::Raft<TypeConfig, StateMachine>;

@@ -3,14 +3,16 @@
 use std::io::{self, IoSlice};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Instant;
 
 use menagerie_log::{Driver, Fs, FsFile};
+use tokio::time::Instant;
+
+use crate::pacing::SyncTimes;
 
 /// Passes everything on and times each `fdatasync`.
-pub(crate) struct MeteredFs(pub Arc<dyn Fs>);
+pub(crate) struct MeteredFs(pub Arc<dyn Fs>, pub Arc<SyncTimes>);
 
-struct MeteredFile(Box<dyn FsFile>);
+struct MeteredFile(Box<dyn FsFile>, Arc<SyncTimes>);
 
 impl Fs for MeteredFs {
     fn create_dir_all(&self, dir: &Path) -> io::Result<()> {
@@ -22,7 +24,7 @@ impl Fs for MeteredFs {
     }
 
     fn open(&self, path: &Path, create: bool) -> io::Result<Box<dyn FsFile>> {
-        Ok(Box::new(MeteredFile(self.0.open(path, create)?)))
+        Ok(Box::new(MeteredFile(self.0.open(path, create)?, Arc::clone(&self.1))))
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
@@ -58,7 +60,9 @@ impl FsFile for MeteredFile {
     fn sync_data(&self) -> io::Result<()> {
         let start = Instant::now();
         let result = self.0.sync_data();
-        let seconds = start.elapsed().as_secs_f64();
+        let elapsed = start.elapsed();
+        self.1.add(elapsed);
+        let seconds = elapsed.as_secs_f64();
         metrics::histogram!("menagerie_consensus_fsync_seconds").record(seconds);
         metrics::histogram!("fsynctime").record(seconds * 1000.0);
         result

@@ -23,8 +23,8 @@ use crate::history::Line;
 use crate::workload::Shared;
 
 const TICK: Duration = Duration::from_millis(50);
-/// A process may end of a fault some time after it was healed: the failure must be noticed first.
-const AFTERMATH: Duration = Duration::from_secs(10);
+/// A process may end of a fault after it was healed: a failed write of the checkpoint is noticed with the next one.
+const AFTERMATH: Duration = Duration::from_secs(45);
 /// A member of the log syncs all the time: it must have met the fault, and have left, after this time.
 const LEAVES_WITHIN: Duration = Duration::from_secs(3);
 /// A run in which so much is wrong tells nothing more.
