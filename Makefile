@@ -189,6 +189,7 @@ chaos-tools: binary-under-test
 # ---- whole clusters under virtual time: tests/sim ------------------------------------------------------------------
 # SEEDS, FIRST (the number of the first), SEED (that one alone, with everything that happens), JOBS.
 SEEDS ?= 2000
+SHORT_SEEDS ?= 60
 JOBS ?= 2
 SIM = $(TARGET)/sim/sim --jobs $(JOBS)
 
@@ -196,8 +197,8 @@ SIM = $(TARGET)/sim/sim --jobs $(JOBS)
 sim: sim-built ## deterministic simulation: SEEDS=2000, or SEED=n to see that one again
 	$(SIM) $(if $(SEED),--seed $(SEED),--known tests/sim/seeds.txt --seeds $(SEEDS) $(if $(FIRST),--first $(FIRST)))
 
-sim-short: sim-built ## 200 seeds of `sim`, and those that have failed once
-	$(SIM) --known tests/sim/seeds.txt --seeds 200
+sim-short: sim-built ## the first seeds of `sim`, and those that have failed once
+	$(SIM) --known tests/sim/seeds.txt --seeds $(SHORT_SEEDS)
 
 # Each must be caught, or the target fails. Up to so many seeds are played for each.
 MUTATIONS := ack-before-sync skip-dedup stale-read

@@ -78,6 +78,8 @@ impl CheckpointDirectory for Directory {
     fn current(&mut self) -> Result<Box<dyn CheckpointStore>, TreeStoreError> {
         let mut store = self.store(Arc::new(Mutex::new(CURRENT)));
         store.load().map_err(failed(&self.path))?;
+        // What is there after a crash is durable, whether or not its writer came to know.
+        self.disk.set_checkpoint(store.meta.map_or(0, |meta| meta.index.0));
         Ok(Box::new(store))
     }
 

@@ -83,6 +83,11 @@ impl Disk {
         self.inner.state.lock().crash_in = Some(operations);
     }
 
+    /// It will not, if it has not yet.
+    pub fn disarm(&self) {
+        self.inner.state.lock().crash_in = None;
+    }
+
     /// True when such a crash has happened.
     pub fn has_crashed(&self) -> bool {
         self.inner.state.lock().crashed

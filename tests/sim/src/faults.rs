@@ -140,6 +140,7 @@ impl Faults {
         }
         for machine in self.layout.machines() {
             machine.clock_offset_ms.store(0, Ordering::Relaxed);
+            machine.disk.disarm();
         }
         self.world.heal();
     }

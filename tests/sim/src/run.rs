@@ -21,8 +21,9 @@ use crate::world::World;
 const TICK: Duration = Duration::from_millis(1);
 /// Segments that may be on their way in one direction of a connection.
 const TCP_CAPACITY: usize = 8192;
-/// After the longest session timeout, what it takes until a dead session is expired.
-const EXPIRY_MS: u64 = 4_000;
+/// After the longest session timeout, what it takes until a dead session is expired: connections that do not work are
+/// found out in 3 s, and then another tracker may have to take over.
+const EXPIRY_MS: u64 = 7_000;
 /// Once everything is healed, clients get this long to do everything once more.
 const PROGRESS_MS: u64 = 20_000;
 /// After the last write, replicas get this long to have it.

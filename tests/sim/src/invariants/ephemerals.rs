@@ -12,6 +12,8 @@ use crate::requests::{Outcome, Requests};
 pub struct Ephemerals {
     requests: Requests,
     live: BTreeMap<ClientId, i64>,
+    /// Those who have a connection, and so a session for certain.
+    connected: BTreeSet<ClientId>,
     created: BTreeMap<String, i64>,
     /// Created perhaps.
     unknown: BTreeMap<String, i64>,
@@ -26,6 +28,10 @@ impl Invariant for Ephemerals {
         match event {
             Event::Attached { client, session, .. } => {
                 self.live.insert(*client, *session);
+                self.connected.insert(*client);
+            }
+            Event::Lost { client, .. } => {
+                self.connected.remove(client);
             }
             Event::Expired { client, .. } | Event::Abandoned { client, .. } => {
                 self.live.remove(client);
@@ -61,7 +67,13 @@ impl Ephemerals {
             ensure!(owner.is_some(), "{path} is there, nobody has created it");
             ensure!(owner.is_some_and(|owner| live.contains(owner)), "{path} is there, its session is not");
         }
-        for (path, _) in self.created.iter().filter(|(_, owner)| live.contains(owner)) {
+        let certain: BTreeSet<i64> = self
+            .live
+            .iter()
+            .filter(|(client, _)| self.connected.contains(client))
+            .map(|(_, id)| *id)
+            .collect();
+        for (path, _) in self.created.iter().filter(|(_, owner)| certain.contains(owner)) {
             ensure!(present.contains(path), "{path} is gone, its session is alive");
         }
         Ok(())
