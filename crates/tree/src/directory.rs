@@ -15,7 +15,7 @@ use crate::{Effects, State};
 const ENTRIES_MAX: usize = 10_000;
 /// A store that has said nothing for an hour of the log's time no longer holds the log's truncation back. It comes
 /// back with a peer's checkpoint.
-const STORE_FORGOTTEN_MS: i64 = 60 * 60 * 1000;
+pub const STORE_FORGOTTEN_MS: i64 = 60 * 60 * 1000;
 /// Trackers and gateways hold nothing, and may come back under another id.
 const OTHERS_FORGOTTEN_MS: i64 = 5 * 60 * 1000;
 

@@ -22,7 +22,7 @@ mod state;
 mod tree;
 
 pub use checkpoint::{CheckpointError, Loader, Meta, Record, Sum};
-pub use directory::Registration;
+pub use directory::{Registration, STORE_FORGOTTEN_MS};
 pub use effects::Effects;
 pub use error::ApplyError;
 pub use lease::Lease;

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use menagerie_tree::STORE_FORGOTTEN_MS;
 use menagerie_types::LogIndex;
 use menagerie_types::command::registration::{Register, Role};
 
@@ -17,6 +18,8 @@ pub(super) struct Registration {
     proposed: Option<(LogIndex, Instant)>,
     /// The directory has had this life of the replica.
     joined: bool,
+    /// When it was last seen there, by the log's clock.
+    seen_ms: i64,
 }
 
 impl Registration {
@@ -30,9 +33,17 @@ impl Registration {
     pub(super) fn keep(&mut self, context: &Context) -> Result<(), String> {
         let replica = &context.replica;
         let (id, life) = (replica.options.id, replica.proposer.incarnation());
-        let found = replica.state.read().registration(Role::TreeStore, id).map(|row| row.life);
+        let (found, now_ms) = {
+            let state = replica.state.read();
+            let row = state.registration(Role::TreeStore, id).map(|row| (row.life, row.seen_ms));
+            (row, state.time_ms())
+        };
+        // A clock that leapt made it look silent: it was forgotten and not removed, and registers again.
+        if found.is_none() && self.joined && now_ms.saturating_sub(self.seen_ms) > STORE_FORGOTTEN_MS {
+            *self = Self::default();
+        }
         match found {
-            Some(known) if known == life => self.joined = true,
+            Some((known, seen_ms)) if known == life => (self.joined, self.seen_ms) = (true, seen_ms),
             Some(_) if self.joined => {
                 return Err(format!(
                     "another process has registered as tree-store {id}; give each an id of its own"
