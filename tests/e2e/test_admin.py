@@ -219,8 +219,10 @@ def test_stores_trackers_and_gateways_come_and_go(split):
         split.store(3, [1])
         split.tracker(2, [1])
         split.gateway(2, [1])
-        for n in (2, 3):
-            eventually(lambda n=n: f"{n}={split.address(f'tree-store-{n}')}" in split.log("gateway-1"), what="the gateway knows the store")
+        # Whoever was told of the first store only must have learned of the others before that one goes.
+        for name in ("gateway-1", "session-tracker-1", "session-tracker-2", "gateway-2"):
+            for n in (2, 3):
+                eventually(lambda name=name, n=n: f"{n}={split.address(f'tree-store-{n}')}" in split.log(name), what=f"{name} knows store {n}")
         split.wait_serving("gateway-2")
         busy.goes_on()
         # The only store and tracker of the flags go: whoever began with them goes on with the others.

@@ -97,8 +97,15 @@ pub enum Event {
     /// A member's log begins at `first`; what each store's disk holds durably then, in order of the stores.
     LogBegins { node: &'static str, first: u64, checkpoints: Vec<u64> },
 
-    /// A client has a session, new or again, on a new connection.
-    Attached { client: ClientId, connection: ConnectionId, session: i64, timeout_ms: u64, is_new: bool },
+    /// A client has a session, new or again, on a new connection; `sent_ms` is when it asked for that.
+    Attached {
+        client: ClientId,
+        connection: ConnectionId,
+        session: i64,
+        timeout_ms: u64,
+        is_new: bool,
+        sent_ms: u64,
+    },
     /// A client sends a request.
     Sent { client: ClientId, connection: ConnectionId, xid: i32, op: Op },
     /// A client gets the reply to a request; `sent_ms` is when that was sent.

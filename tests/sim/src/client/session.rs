@@ -77,6 +77,7 @@ impl Session {
             password: Some(&password),
             read_only: Some(false),
         };
+        let sent_ms = client.world.now_ms();
         connection.send(|out| request.encode(out)).await.ok()?;
         let patience = client.plan.timeout.max(CONNECT_TIMEOUT);
         let answer = timeout(patience, connection.receive()).await.ok()?.ok()?;
@@ -89,7 +90,9 @@ impl Session {
         client.attached = Some(Attached { session, password, zxid });
         let number = CONNECTIONS.fetch_add(1, Ordering::Relaxed) + 1;
         let (id, timeout_ms) = (client.id, response.timeout_ms as u64);
-        client.world.emit(Event::Attached { client: id, connection: number, session, timeout_ms, is_new });
+        let attached =
+            Event::Attached { client: id, connection: number, session, timeout_ms, is_new, sent_ms };
+        client.world.emit(attached);
         let now = Instant::now();
         Some(Self {
             connection,

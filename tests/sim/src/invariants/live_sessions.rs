@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::{Invariant, Verdict, ensure};
-use crate::event::{ClientId, Event};
+use crate::event::{ClientId, Event, Op};
 
 /// Reports and looks at the clock come in intervals.
 const SLACK_MS: u64 = 100;
@@ -24,7 +24,8 @@ struct Session {
     alive_ms: u64,
     /// What was wrong with the first attempt to expire it.
     too_early: Option<String>,
-    expiring: bool,
+    /// Its expiry is in the log, or its client has asked to end it.
+    ends: bool,
 }
 
 impl Invariant for LiveSessions {
@@ -34,16 +35,23 @@ impl Invariant for LiveSessions {
 
     fn observe(&mut self, at_ms: u64, event: &Event) -> Verdict {
         match event {
-            Event::Attached { client, connection, session, timeout_ms, .. } => {
+            Event::Attached { client, connection, session, timeout_ms, sent_ms, .. } => {
                 self.connections.insert(*connection, *session);
                 let known = self.sessions.entry(*session).or_insert(Session {
                     client: *client,
                     timeout_ms: *timeout_ms,
-                    alive_ms: at_ms,
+                    alive_ms: *sent_ms,
                     too_early: None,
-                    expiring: false,
+                    ends: false,
                 });
                 known.timeout_ms = *timeout_ms;
+            }
+            // Whether or not the answer arrives.
+            Event::Sent { connection, op: Op::Close, .. } => {
+                let session = self.connections.get(connection);
+                if let Some(session) = session.and_then(|session| self.sessions.get_mut(session)) {
+                    session.ends = true;
+                }
             }
             Event::Replied { connection, sent_ms, .. } | Event::Pong { connection, sent_ms, .. } => {
                 let session = self.connections.get(connection);
@@ -60,7 +68,7 @@ impl Invariant for LiveSessions {
                 ensure!(!self.ended.contains(session), "client {client} uses a session that has ended");
                 let Some(known) = self.sessions.get(session) else { return Ok(()) };
                 ensure!(
-                    known.expiring,
+                    known.ends,
                     "the session of client {client} is gone, and nothing in the log says why"
                 );
                 if let Some(why) = &known.too_early {
@@ -76,7 +84,7 @@ impl Invariant for LiveSessions {
 impl Session {
     /// The log says that it has expired; whether that has had an effect, its client will learn.
     fn judge(&mut self, at_ms: u64) {
-        self.expiring = true;
+        self.ends = true;
         let silent_ms = at_ms.saturating_sub(self.alive_ms);
         let (client, timeout_ms) = (self.client, self.timeout_ms);
         if silent_ms + SLACK_MS < timeout_ms * 2 / 3 && self.too_early.is_none() {

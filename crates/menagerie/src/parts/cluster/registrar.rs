@@ -7,7 +7,7 @@ use menagerie_proto::ServiceResult;
 use menagerie_proto::tree_store::Registered;
 use menagerie_types::command::registration::Role;
 use menagerie_types::{IncarnationId, LogIndex, NodeId};
-use tracing::{debug, info};
+use tracing::{debug, info, warn};
 
 use crate::process::Process;
 
@@ -15,8 +15,10 @@ use crate::process::Process;
 const REFRESH: Duration = Duration::from_secs(30);
 const RETRY_MIN: Duration = Duration::from_millis(50);
 const RETRY_MAX: Duration = Duration::from_secs(2);
-/// A stopping process does not wait long for that.
-const UNREGISTER_TIMEOUT: Duration = Duration::from_millis(500);
+/// A stopping process does not wait longer than that for a log that cannot take it out.
+const UNREGISTER_TIMEOUT: Duration = Duration::from_secs(2);
+/// Nor for one store: another may answer.
+const UNREGISTER_ONE_TIMEOUT: Duration = Duration::from_millis(700);
 
 /// What is registered.
 #[derive(Clone, Debug)]
@@ -37,17 +39,30 @@ pub fn register(process: &mut Process, component: Component, stores: Stores) {
     process.on_stop("registration", async move {
         task.abort();
         let (role, id) = (component.role, component.id);
-        let taken = async {
-            for (_, store) in stores.list().iter() {
-                if store.unregister(role, id).await.is_ok() {
-                    return;
-                }
-            }
-        };
-        if tokio::time::timeout(UNREGISTER_TIMEOUT, taken).await.is_err() {
-            debug!(role = role.name(), %id, "not taken out of the directory; it is forgotten after a while");
+        if tokio::time::timeout(UNREGISTER_TIMEOUT, take_out(role, id, &stores)).await.is_err() {
+            warn!(
+                role = role.name(), %id,
+                "no tree store has taken it out of the directory; the log forgets it after a while"
+            );
         }
     });
+}
+
+/// Until one of the stores has done it.
+async fn take_out(role: Role, id: NodeId, stores: &Stores) {
+    let mut backoff = Backoff::new(RETRY_MIN, RETRY_MAX);
+    loop {
+        for (_, store) in stores.list().iter() {
+            match tokio::time::timeout(UNREGISTER_ONE_TIMEOUT, store.unregister(role, id)).await {
+                Ok(Ok(_)) => return,
+                Ok(Err(error)) => debug!(%error, "not taken out of the directory yet"),
+                Err(_) => {
+                    debug!("a store does not answer; the next is asked to take it out of the directory")
+                }
+            }
+        }
+        backoff.pause().await;
+    }
 }
 
 async fn keep(component: Component, life: IncarnationId, stores: Stores) {
