@@ -74,6 +74,11 @@ impl Proposer {
         self.shared.outbox.lock().acked_seq()
     }
 
+    /// The number of the last command; 0 if there was none.
+    pub fn last_seq(&self) -> u64 {
+        self.shared.outbox.lock().next_seq() - 1
+    }
+
     /// True when commands wait for their results.
     pub fn has_unacknowledged(&self) -> bool {
         let outbox = self.shared.outbox.lock();

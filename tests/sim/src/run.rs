@@ -64,7 +64,7 @@ fn play(seed: u64, print: bool) -> Report {
     let _clocks = SimClocksGuard::init();
     let panicked = catch_panics();
     let plan = Plan::new(seed);
-    let world = World::new(Observer::new(print));
+    let world = World::new(Observer::new(print), plan.clients.len());
     if print {
         eprintln!("{plan:#?}");
     }

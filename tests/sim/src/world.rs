@@ -18,18 +18,22 @@ struct Inner {
     now_ms: AtomicU64,
     healing: AtomicBool,
     closing: AtomicBool,
+    clients: usize,
+    clients_quiet: AtomicUsize,
     clients_done: AtomicUsize,
     committed: AtomicU64,
     observer: Mutex<Observer>,
 }
 
 impl World {
-    /// At time 0.
-    pub fn new(observer: Observer) -> Self {
+    /// At time 0, with so many clients.
+    pub fn new(observer: Observer, clients: usize) -> Self {
         let inner = Inner {
             now_ms: AtomicU64::new(0),
             healing: AtomicBool::new(false),
             closing: AtomicBool::new(false),
+            clients,
+            clients_quiet: AtomicUsize::new(0),
             clients_done: AtomicUsize::new(0),
             committed: AtomicU64::new(0),
             observer: Mutex::new(observer),
@@ -66,6 +70,16 @@ impl World {
     /// Clients stop writing and take a last look.
     pub fn close(&self) {
         self.inner.closing.store(true, Ordering::Relaxed);
+    }
+
+    /// A client writes no more and waits for nothing.
+    pub fn client_is_quiet(&self) {
+        self.inner.clients_quiet.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// That goes for all of them.
+    pub fn are_all_quiet(&self) -> bool {
+        self.inner.clients_quiet.load(Ordering::Relaxed) == self.inner.clients
     }
 
     /// A client has taken its last look.

@@ -52,9 +52,11 @@ impl RaftLogReader<TypeConfig> for Arc<Store> {
 
     async fn limited_get_log_entries(&mut self, start: u64, end: u64) -> io::Result<Vec<Entry>> {
         let entries = self.entries(start, end.min(start.saturating_add(MESSAGE_ENTRIES)), MESSAGE_BYTES);
-        // A follower that comes back without its log makes Raft begin anew with it, and drop what it kept for it, while
-        // a message of the old beginning is still being made. That one goes empty; an error would end the leader.
-        if start < self.first_index() {
+        // Raft drops entries while a message with them is still being made, and an error would end the member, so that
+        // message goes empty: a follower that comes back without its log is begun anew with; whoever led and learns of
+        // another leader gives up what that one does not have.
+        let behind_last = self.last_id().map_or(0, |id| id.index + 1);
+        if start < self.first_index() || start >= behind_last {
             return Ok(Vec::new());
         }
         let entries = entries?;

@@ -71,6 +71,8 @@ pub struct Conn {
     pub phase: Phase,
     /// The session, once open.
     pub session: SessionId,
+    /// What re-attaches it.
+    pub password: [u8; 16],
     /// Its negotiated timeout.
     pub timeout_ms: u32,
     /// When the session was established here: as good as a touch at that time.
@@ -143,6 +145,7 @@ impl Conn {
             peer,
             phase: Phase::Fresh,
             session: SessionId::NONE,
+            password: [0; 16],
             timeout_ms: 0,
             established: now,
             accepted: now,

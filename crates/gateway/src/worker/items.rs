@@ -67,6 +67,7 @@ impl Core {
             }
         }
         self.proposer.acknowledge(first_seq + u64::from(count) - 1);
+        self.establish_behind_results();
         self.go_on();
     }
 

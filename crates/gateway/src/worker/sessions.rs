@@ -1,6 +1,6 @@
 //! Sessions of a worker: asking the tracker for them, keeping them alive, letting go of what is not confirmed.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use menagerie_jute::ConnectResponse;
@@ -30,15 +30,58 @@ pub enum EstablishTarget {
 pub struct Establishing {
     /// To be asked for with the next call.
     pub waiting: Vec<(EstablishTarget, Attempt)>,
+    /// To be asked for when the results up to a number are known.
+    behind: VecDeque<(u64, EstablishTarget, Attempt)>,
     /// Granted by the tracker; the replica has not reached the transaction yet.
     granted: HashMap<SessionId, (EstablishTarget, Established)>,
 }
 
 impl Core {
-    /// Asks for a session, with the next call to the tracker.
+    /// Asks for a session, with one of the next calls to the tracker.
+    ///
+    /// What earlier connections of the session have proposed here must not be applied once this worker owns the session
+    /// again: its client may have gone on elsewhere meanwhile. So the connection that holds it is closed, and the results
+    /// are waited for.
     pub fn establish(&mut self, target: EstablishTarget, attempt: Attempt) {
+        if attempt.session != SessionId::NONE {
+            self.close_former(&attempt);
+            let last_seq = self.proposer.last_seq();
+            if last_seq > self.proposer.acked_seq() {
+                self.establishing.behind.push_back((last_seq, target, attempt));
+                return;
+            }
+        }
         self.establishing.waiting.push((target, attempt));
         self.signals.establish.notify_one();
+    }
+
+    /// Results have come: whoever waited for them may have its session.
+    pub fn establish_behind_results(&mut self) {
+        let acked_seq = self.proposer.acked_seq();
+        while let Some((seq, _, _)) = self.establishing.behind.front()
+            && *seq <= acked_seq
+        {
+            let Some((_, target, attempt)) = self.establishing.behind.pop_front() else { break };
+            self.establishing.waiting.push((target, attempt));
+            self.signals.establish.notify_one();
+        }
+    }
+
+    /// Closes the connection here that holds the session, for one that knows its password.
+    fn close_former(&mut self, attempt: &Attempt) {
+        let Some(Holder::Conn(token)) = self.sessions.get(&attempt.session) else { return };
+        let former = self.conns.get_mut(*token);
+        if former.is_some_and(|former| former.password[..] == attempt.password[..]) {
+            self.note_told_of(attempt.session);
+            self.kill_session(attempt.session);
+        }
+    }
+
+    /// The tracker has not answered: those who still wait are asked for again, before the others.
+    pub fn establish_again(&mut self, batch: Vec<(EstablishTarget, Attempt)>) {
+        let mut waiting: Vec<_> = batch.into_iter().filter(|(target, _)| self.is_wanted(target)).collect();
+        waiting.append(&mut self.establishing.waiting);
+        self.establishing.waiting = waiting;
     }
 
     /// The tracker's answer to one attempt. A session is served only when the replica has reached its transaction:
@@ -139,6 +182,7 @@ impl Core {
         .encode_frame(&mut conn.output);
         conn.phase = Phase::Open;
         conn.session = established.session;
+        conn.password = established.password;
         conn.timeout_ms = established.timeout_ms;
         conn.established = self.now;
         if !is_new {

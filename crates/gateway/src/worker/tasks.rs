@@ -13,7 +13,6 @@ use tracing::{debug, info, warn};
 use super::Worker;
 use super::core::{Core, PendingSync, SyncTarget};
 use super::picker::TrackerPicker;
-use super::sessions::EstablishTarget;
 
 const RETRY_MIN: Duration = Duration::from_millis(10);
 const RETRY_MAX: Duration = Duration::from_millis(250);
@@ -188,14 +187,7 @@ impl Worker {
                 Err(error) => {
                     debug!(%error, "no session tracker takes sessions now");
                     picker.failed(&self, &error, (lease.epoch, sent));
-                    self.with_core(|core| {
-                        let wanted = batch.into_iter().filter(|(target, _)| match target {
-                            EstablishTarget::Conn(_) => true,
-                            EstablishTarget::Api(reply) => !reply.is_closed(),
-                        });
-                        let later = std::mem::take(&mut core.establishing.waiting);
-                        core.establishing.waiting = wanted.chain(later).collect();
-                    });
+                    self.with_core(|core| core.establish_again(batch));
                     backoff.pause().await;
                 }
             }

@@ -57,7 +57,8 @@ impl Registration {
             _ => {}
         }
         let checkpoint = replica.checkpoint_index();
-        let told = self.proposed.is_some_and(|(told, at)| told == checkpoint && at.elapsed() < REFRESH);
+        let told = self.joined
+            && self.proposed.is_some_and(|(told, at)| told == checkpoint && at.elapsed() < REFRESH);
         if told || !replica.is_caught_up() || replica.proposer.has_unacknowledged() {
             return Ok(());
         }

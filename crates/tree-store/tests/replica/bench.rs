@@ -73,6 +73,11 @@ impl Bench {
         self.dir
     }
 
+    /// Waits until the replica has ended by itself.
+    pub async fn ended(self) {
+        self.task.await.expect("no panic");
+    }
+
     pub async fn status(&self) -> TreeStoreStatus {
         self.store.status().await.expect("status")
     }

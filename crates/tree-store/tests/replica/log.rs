@@ -21,6 +21,8 @@ struct Entries {
     /// How many were truncated.
     gone: u64,
     list: Vec<LogEntry>,
+    /// How far the leader's clock has leapt.
+    leapt_ms: i64,
 }
 
 /// Committed is what was appended.
@@ -41,10 +43,15 @@ impl FakeLog {
     pub fn append(&self, chunks: Vec<Bytes>) -> LogIndex {
         let mut entries = self.entries.lock();
         let index = entries.gone + entries.list.len() as u64 + 1;
-        let time_ms = 1_000_000 + index as i64;
+        let time_ms = 1_000_000 + index as i64 + entries.leapt_ms;
         entries.list.push(LogEntry { index: LogIndex(index), term: 1, time_ms, chunks });
         self.last.send_replace(index);
         LogIndex(index)
+    }
+
+    /// The time of entries to come is so much later.
+    pub fn leap(&self, ms: i64) {
+        self.entries.lock().leapt_ms += ms;
     }
 
     pub fn first(&self) -> LogIndex {

@@ -7,4 +7,5 @@ mod links;
 mod log;
 mod moves;
 mod peers;
+mod registrations;
 mod restores;

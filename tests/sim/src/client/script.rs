@@ -49,6 +49,10 @@ enum Phase {
     /// Makes what it works on; the rest of it.
     SetUp(VecDeque<String>),
     Work,
+    /// Waits for its last answers.
+    Winding,
+    /// Waits for those of the others: what they look at must not change any more.
+    Quiet,
     /// Looks at everything a last time; the rest of it.
     LastLook(VecDeque<Op>),
     Done,
@@ -106,6 +110,13 @@ impl Script {
     /// What to do next; `idle` when nothing is under way.
     pub fn next(&mut self, rng: &mut StdRng, world: &World, idle: bool) -> Next {
         if world.is_closing() && matches!(self.phase, Phase::Work) {
+            self.phase = Phase::Winding;
+        }
+        if matches!(self.phase, Phase::Winding) && idle {
+            world.client_is_quiet();
+            self.phase = Phase::Quiet;
+        }
+        if matches!(self.phase, Phase::Quiet) && world.are_all_quiet() {
             self.phase = Phase::LastLook(self.last_looks());
         }
         match &mut self.phase {
@@ -131,7 +142,7 @@ impl Script {
                     Next::Pause(Duration::ZERO)
                 }
             },
-            Phase::Done => Next::Pause(self.plan.think),
+            Phase::Winding | Phase::Quiet | Phase::Done => Next::Pause(self.plan.think),
         }
     }
 

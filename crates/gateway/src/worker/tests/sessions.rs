@@ -88,6 +88,30 @@ fn a_session_that_moves_within_the_worker_is_served_whichever_news_comes_first()
     }
 }
 
+/// Found by simulation: a write of an earlier connection took effect when its session had come back from elsewhere, after
+/// what the session had written there.
+#[test]
+fn a_session_comes_back_when_what_it_proposed_here_is_settled() {
+    for right in [true, false] {
+        let mut bench = Bench::new(true);
+        bench.request(OpCode::SetData, 1);
+        let old = std::mem::replace(&mut bench.conn, ConnToken(0));
+        bench.conn = accept(&mut bench.core);
+        let password = vec![u8::from(right); 16];
+        let attempt =
+            menagerie_proto::session_tracker::Attempt { session: SESSION, password, timeout_ms: 30_000 };
+        bench.core.establish(EstablishTarget::Conn(bench.conn), attempt);
+        assert_eq!(
+            bench.core.conns.get_mut(old).expect("still there").dead,
+            right,
+            "nothing more is taken from it"
+        );
+        assert!(bench.core.establishing.waiting.is_empty());
+        bench.results(1, &[(1, ErrorCode::SessionMoved.code())]);
+        assert_eq!(bench.core.establishing.waiting.len(), 1);
+    }
+}
+
 #[test]
 fn a_wrong_password_harms_nobody_and_the_right_one_closes_the_older_connection() {
     for right in [false, true] {
@@ -183,10 +207,8 @@ fn a_client_that_is_ahead_waits_until_the_replica_has_caught_up_and_one_from_the
         assert_eq!(bench.conn().dead, is_ahead);
         assert_eq!(bench.core.establishing.waiting.len(), usize::from(!is_ahead));
         assert!(bench.output().is_empty());
-        assert!(
-            !bench.core.conns.get_mut(old).expect("still there").dead,
-            "it is served until the session moves"
-        );
+        let served = !bench.core.conns.get_mut(old).expect("still there").dead;
+        assert_eq!(served, is_ahead, "it is served until the session is asked for");
     }
 }
 
