@@ -14,7 +14,7 @@ mod restore;
 mod run;
 mod store;
 
-pub use checkpoint::{CheckpointDirectory, CheckpointStorage, CheckpointStore, RecordVisitor};
+pub use checkpoint::{ChangeSource, CheckpointDirectory, CheckpointStorage, CheckpointStore, RecordVisitor};
 pub use checkpoint::{CheckpointReader, StreamItem, TreeSurvey, survey};
 pub use error::TreeStoreError;
 pub use options::TreeStoreOptions;

@@ -27,7 +27,7 @@ pub struct TreeStoreOptions {
     pub checkpoint_disk_factor: u64,
     /// Bytes on disk below which a checkpoint is left as it is.
     pub checkpoint_disk_min: u64,
-    /// sled's page cache; less than the data costs time and, oddly, memory too.
+    /// sled's page cache. With less than the data sled takes ever more memory all the same, and is opened anew in time.
     pub checkpoint_cache_bytes: u64,
     /// Results kept for each proposer until it says that it has them.
     pub result_bytes_max: usize,
@@ -62,7 +62,7 @@ impl TreeStoreOptions {
             checkpoint_bytes: 64 * 1024 * 1024,
             checkpoint_disk_factor: 6,
             checkpoint_disk_min: 128 * 1024 * 1024,
-            checkpoint_cache_bytes: 512 * 1024 * 1024,
+            checkpoint_cache_bytes: 64 * 1024 * 1024,
             result_bytes_max: 32 * 1024 * 1024,
             event_history_bytes: 16 * 1024 * 1024,
             link_wait: Duration::from_secs(2),

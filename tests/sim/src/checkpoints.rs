@@ -10,9 +10,10 @@ use std::sync::Arc;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use menagerie_log::Fs;
-use menagerie_tree::{Meta, Record};
+use menagerie_tree::Meta;
 use menagerie_tree_store::{
-    CheckpointDirectory, CheckpointStorage, CheckpointStore, RecordVisitor, TreeStoreError, TreeStoreOptions,
+    ChangeSource, CheckpointDirectory, CheckpointStorage, CheckpointStore, RecordVisitor, TreeStoreError,
+    TreeStoreOptions,
 };
 use menagerie_types::LogIndex;
 use parking_lot::Mutex;
@@ -206,8 +207,12 @@ impl CheckpointStore for Store {
         Ok(())
     }
 
-    fn commit(&mut self, changes: Vec<Record>, meta: &Meta) -> Result<(), TreeStoreError> {
-        for (key, value) in changes {
+    fn commit(&mut self, changes: &mut ChangeSource<'_>, meta: &Meta) -> Result<(), TreeStoreError> {
+        let mut all = Vec::new();
+        while let Some(slice) = changes()? {
+            all.extend(slice);
+        }
+        for (key, value) in all {
             let key = Bytes::from(key);
             match value {
                 Some(value) => drop(self.records.insert(key, Bytes::from(value))),

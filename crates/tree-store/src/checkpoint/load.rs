@@ -7,7 +7,7 @@ use menagerie_tree::{Loader, Meta, State};
 use tokio::sync::mpsc;
 
 use super::meta::{self, META_KEY};
-use super::store::CheckpointStore;
+use super::store::{CheckpointStore, no_changes};
 use super::stream::StreamReader;
 use crate::TreeStoreError;
 
@@ -55,7 +55,7 @@ pub(super) async fn receive(
     };
     store.fill(batch)?;
     let state = finish(loader, &meta)?;
-    store.commit(Vec::new(), &meta)?;
+    store.commit(&mut no_changes, &meta)?;
     Ok(state)
 }
 

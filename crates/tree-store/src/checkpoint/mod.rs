@@ -4,6 +4,7 @@ mod directory;
 mod handle;
 mod load;
 mod meta;
+mod pending;
 mod sled_store;
 mod store;
 mod stream;
@@ -12,6 +13,6 @@ mod thread;
 
 pub(crate) use directory::SledStorage;
 pub(crate) use handle::Checkpointer;
-pub use store::{CheckpointDirectory, CheckpointStorage, CheckpointStore, RecordVisitor};
+pub use store::{ChangeSource, CheckpointDirectory, CheckpointStorage, CheckpointStore, RecordVisitor};
 pub use stream::{CheckpointReader, StreamItem};
 pub use survey::{TreeSurvey, survey};

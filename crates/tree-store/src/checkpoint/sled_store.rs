@@ -1,8 +1,8 @@
 //! A checkpoint in sled, always rebuildable from the log or from a peer.
 //!
-//! One tree, so that a batch is atomic. sled's `flush` issues no fsync on Linux and never one for its blob files:
-//! both are synced here before a commit counts. sled may panic on damaged files: every call is caught (where the
-//! build unwinds) and reported as corruption.
+//! One tree, so that a batch is atomic; more changes than one batch should hold go by way of a file of pending changes.
+//! sled's `flush` issues no fsync on Linux and never one for its blob files: both are synced here before a commit counts.
+//! sled may panic on damaged files: every call is caught (where the build unwinds) and reported as corruption.
 
 use std::collections::HashSet;
 use std::ffi::OsString;
@@ -14,33 +14,114 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use menagerie_tree::{Meta, Record};
+use tracing::info;
 
 use super::meta::{self, META_KEY};
-use super::store::{CheckpointStore, RecordVisitor};
+use super::pending::Pending;
+use super::store::{ChangeSource, CheckpointStore, RecordVisitor};
 use crate::TreeStoreError;
 
 /// A second net only: what counts is synced by [`SledCheckpoint::commit`].
 const FLUSH_EVERY_MS: u64 = 1000;
 
+/// Changes that go into one batch.
+const BATCH_RECORDS: usize = 1000;
+/// Records written after which sled is opened anew: it gives back the memory that its pages have come to take.
+const REOPEN_RECORDS: usize = 20_000;
+
 /// A directory with one sled tree.
 pub(crate) struct SledCheckpoint {
-    db: sled::Db,
+    /// None only while it is opened anew, or when that has failed.
+    db: Option<sled::Db>,
+    cache_bytes: u64,
     path: PathBuf,
+    pending: Pending,
+    /// Records since it was opened.
+    written: usize,
     /// Blob files that are on stable storage. sled never writes to one twice.
     synced_blobs: HashSet<OsString>,
 }
 
 impl SledCheckpoint {
-    /// Opens the directory, or makes it.
+    /// Opens the directory, or makes it. What was cut short is done to the end.
     pub(crate) fn open(path: &Path, cache_bytes: u64) -> Result<Self, TreeStoreError> {
-        let config =
-            sled::Config::new().path(path).cache_capacity(cache_bytes).flush_every_ms(Some(FLUSH_EVERY_MS));
-        let db = guarded(path, || config.open().map_err(|error| corrupt(path, error)))?;
-        Ok(Self { db, path: path.into(), synced_blobs: HashSet::new() })
+        let mut this = Self {
+            db: None,
+            cache_bytes,
+            path: path.into(),
+            pending: Pending::of(path),
+            written: 0,
+            synced_blobs: HashSet::new(),
+        };
+        this.open_sled()?;
+        if let Some(pending) = this.pending.meta()?
+            && this.meta()?.is_none_or(|meta| meta.index < pending.index)
+        {
+            info!(path = %path.display(), index = %pending.index, "finishing a checkpoint that was cut short");
+            this.put_pending()?;
+        }
+        this.pending.remove()?;
+        Ok(this)
+    }
+
+    fn open_sled(&mut self) -> Result<(), TreeStoreError> {
+        // The old one holds the lock.
+        self.db = None;
+        let config = sled::Config::new()
+            .path(&self.path)
+            .cache_capacity(self.cache_bytes)
+            .flush_every_ms(Some(FLUSH_EVERY_MS));
+        let db = guarded(&self.path, || config.open().map_err(|error| corrupt(&self.path, error)))?;
+        (self.db, self.written) = (Some(db), 0);
+        Ok(())
+    }
+
+    fn db(&self) -> Result<&sled::Db, TreeStoreError> {
+        self.db.as_ref().ok_or(TreeStoreError::Stopping)
+    }
+
+    fn apply(&mut self, batch: sled::Batch, records: usize) -> Result<(), TreeStoreError> {
+        let db = self.db()?;
+        guarded(&self.path, || {
+            db.apply_batch(batch).map_err(|error| TreeStoreError::Write(error.to_string()))
+        })?;
+        self.written += records;
+        Ok(())
+    }
+
+    /// Puts the pending changes into the tree, durably.
+    fn put_pending(&mut self) -> Result<(), TreeStoreError> {
+        let pending = Pending::of(&self.path);
+        let meta = pending.for_each(&mut |changes| {
+            let (mut batch, records) = (sled::Batch::default(), changes.len());
+            for (key, value) in changes {
+                match value {
+                    Some(value) => batch.insert(&key[..], &value[..]),
+                    None => batch.remove(&key[..]),
+                }
+            }
+            self.apply(batch, records)
+        })?;
+        let mut last = sled::Batch::default();
+        last.insert(META_KEY, meta::encode(&meta));
+        self.apply(last, 1)?;
+        self.sync()
+    }
+
+    /// As many changes as fit into one batch, and one slice more.
+    fn first_changes(changes: &mut ChangeSource<'_>) -> Result<Vec<Record>, TreeStoreError> {
+        let mut first = Vec::new();
+        while first.len() <= BATCH_RECORDS
+            && let Some(slice) = changes()?
+        {
+            first.extend(slice);
+        }
+        Ok(first)
     }
 
     fn sync(&mut self) -> Result<(), TreeStoreError> {
-        guarded(&self.path, || self.db.flush().map_err(|error| TreeStoreError::Write(error.to_string())))?;
+        let db = self.db()?;
+        guarded(&self.path, || db.flush().map_err(|error| TreeStoreError::Write(error.to_string())))?;
         let blobs = self.path.join("blobs");
         let mut present = HashSet::new();
         if blobs.is_dir() {
@@ -61,13 +142,13 @@ impl SledCheckpoint {
 
 impl CheckpointStore for SledCheckpoint {
     fn meta(&self) -> Result<Option<Meta>, TreeStoreError> {
-        let bytes =
-            guarded(&self.path, || self.db.get(META_KEY).map_err(|error| corrupt(&self.path, error)))?;
+        let db = self.db()?;
+        let bytes = guarded(&self.path, || db.get(META_KEY).map_err(|error| corrupt(&self.path, error)))?;
         bytes.map(|bytes| meta::decode(&bytes, &self.path)).transpose()
     }
 
     fn for_each(&self, visit: &mut RecordVisitor<'_>) -> Result<(), TreeStoreError> {
-        let mut records = self.db.iter();
+        let mut records = self.db()?.iter();
         while let Some(next) =
             guarded(&self.path, || records.next().transpose().map_err(|error| corrupt(&self.path, error)))?
         {
@@ -85,7 +166,7 @@ impl CheckpointStore for SledCheckpoint {
         bytes: usize,
     ) -> Result<Vec<(Bytes, Bytes)>, TreeStoreError> {
         let start = after.map_or(Bound::Unbounded, Bound::Excluded);
-        let mut range = self.db.range::<&[u8], _>((start, Bound::Unbounded));
+        let mut range = self.db()?.range::<&[u8], _>((start, Bound::Unbounded));
         let (mut records, mut len) = (Vec::new(), 0);
         while len < bytes
             && let Some((key, value)) =
@@ -104,28 +185,36 @@ impl CheckpointStore for SledCheckpoint {
     }
 
     fn fill(&mut self, records: Vec<(Bytes, Bytes)>) -> Result<(), TreeStoreError> {
-        let mut batch = sled::Batch::default();
+        let (mut batch, count) = (sled::Batch::default(), records.len());
         for (key, value) in records {
             batch.insert(&key[..], &value[..]);
         }
-        guarded(&self.path, || {
-            self.db.apply_batch(batch).map_err(|error| TreeStoreError::Write(error.to_string()))
-        })
+        self.apply(batch, count)
     }
 
-    fn commit(&mut self, changes: Vec<Record>, meta: &Meta) -> Result<(), TreeStoreError> {
-        let mut batch = sled::Batch::default();
-        for (key, value) in changes {
-            match value {
-                Some(value) => batch.insert(key, value),
-                None => batch.remove(key),
+    fn commit(&mut self, changes: &mut ChangeSource<'_>, meta: &Meta) -> Result<(), TreeStoreError> {
+        let first = Self::first_changes(changes)?;
+        if first.len() > BATCH_RECORDS {
+            if let Err(error) = self.pending.write(first, changes, meta) {
+                // Whatever is there is not whole, or no worse than what it leads to.
+                let _ = self.pending.remove();
+                return Err(error);
             }
+            self.put_pending()?;
+            self.pending.remove()?;
+        } else {
+            let (mut batch, records) = (sled::Batch::default(), first.len());
+            for (key, value) in first {
+                match value {
+                    Some(value) => batch.insert(key, value),
+                    None => batch.remove(key),
+                }
+            }
+            batch.insert(META_KEY, meta::encode(meta));
+            self.apply(batch, records + 1)?;
+            self.sync()?;
         }
-        batch.insert(META_KEY, meta::encode(meta));
-        guarded(&self.path, || {
-            self.db.apply_batch(batch).map_err(|error| TreeStoreError::Write(error.to_string()))
-        })?;
-        self.sync()
+        if self.written > REOPEN_RECORDS { self.open_sled() } else { Ok(()) }
     }
 }
 
@@ -195,5 +284,93 @@ fn sync_blob(path: &Path) -> Result<(), TreeStoreError> {
     match File::open(path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
         opened => opened.and_then(|file| file.sync_all()).map_err(TreeStoreError::io("cannot sync", path)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use menagerie_types::{LogIndex, Zxid};
+
+    use super::*;
+
+    const CACHE_BYTES: u64 = 1 << 20;
+
+    fn meta(index: u64) -> Meta {
+        Meta {
+            index: LogIndex(index),
+            time_ms: 0,
+            zxid: Zxid(0),
+            digest: 0,
+            znodes: 0,
+            sessions: 0,
+            incarnations: 0,
+            replicas: 0,
+        }
+    }
+
+    /// `count` records with `value`, all but the first of them there.
+    fn slice(count: usize, value: u8) -> Vec<Record> {
+        let record = |n| (format!("n/{n:06}").into_bytes(), (n > 0).then(|| vec![value; 9]));
+        (0..count).map(record).collect()
+    }
+
+    fn once(changes: Vec<Record>) -> impl FnMut() -> Result<Option<Vec<Record>>, TreeStoreError> {
+        let mut changes = Some(changes);
+        move || Ok(changes.take())
+    }
+
+    fn content(store: &SledCheckpoint) -> Vec<Record> {
+        let mut all = Vec::new();
+        store
+            .for_each(&mut |key, value| {
+                all.push((key.to_vec(), Some(value.to_vec())));
+                Ok(())
+            })
+            .expect("readable");
+        all
+    }
+
+    #[test]
+    fn many_changes_are_committed_like_few_and_sled_opened_anew() {
+        let dir = tempfile::tempdir().expect("temporary directory");
+        let mut store = SledCheckpoint::open(dir.path(), CACHE_BYTES).expect("opened");
+        store.commit(&mut once(vec![(b"n/000000".to_vec(), Some(b"old".to_vec()))]), &meta(1)).expect("few");
+        assert_eq!(content(&store).len(), 1);
+        let many = REOPEN_RECORDS + 1;
+        let mut slices = vec![slice(many, 2), slice(BATCH_RECORDS + 1, 1)];
+        store.commit(&mut || Ok(slices.pop()), &meta(2)).expect("many");
+        assert_eq!(store.written, 0, "opened anew");
+        assert_eq!(content(&store), slice(many, 2)[1..]);
+        assert_eq!(store.meta().expect("readable").expect("there"), meta(2));
+        assert!(!dir.path().join("pending").exists());
+    }
+
+    #[test]
+    fn a_commit_that_was_cut_short_is_done_to_the_end() {
+        for put_in in [0, 3] {
+            let dir = tempfile::tempdir().expect("temporary directory");
+            let mut store = SledCheckpoint::open(dir.path(), CACHE_BYTES).expect("opened");
+            store.commit(&mut once(slice(10, 1)), &meta(1)).expect("committed");
+            store.pending.write(slice(20, 2), &mut || Ok(None), &meta(2)).expect("written");
+            store
+                .fill(vec![(Bytes::from_static(b"n/000005"), Bytes::from(vec![2; put_in]))])
+                .expect("some of it");
+            drop(store);
+            let store = SledCheckpoint::open(dir.path(), CACHE_BYTES).expect("opened");
+            assert_eq!(content(&store), slice(20, 2)[1..]);
+            assert_eq!(store.meta().expect("readable").expect("there"), meta(2));
+        }
+    }
+
+    #[test]
+    fn pending_changes_that_are_in_it_already_are_not_put_in_again() {
+        let dir = tempfile::tempdir().expect("temporary directory");
+        let mut store = SledCheckpoint::open(dir.path(), CACHE_BYTES).expect("opened");
+        store.commit(&mut once(slice(10, 3)), &meta(3)).expect("committed");
+        store.pending.write(slice(10, 2), &mut || Ok(None), &meta(2)).expect("written");
+        drop(store);
+        let store = SledCheckpoint::open(dir.path(), CACHE_BYTES).expect("opened");
+        assert_eq!(content(&store), slice(10, 3)[1..]);
+        assert!(!dir.path().join("pending").exists());
     }
 }

@@ -11,6 +11,9 @@ use crate::{TreeStoreError, TreeStoreOptions};
 /// Takes the records of a checkpoint, key and value.
 pub type RecordVisitor<'a> = dyn FnMut(&[u8], &[u8]) -> Result<(), TreeStoreError> + 'a;
 
+/// Yields the changes since the last checkpoint, a slice at a time; none at the end.
+pub type ChangeSource<'a> = dyn FnMut() -> Result<Option<Vec<Record>>, TreeStoreError> + 'a;
+
 /// Opens the directory that a replica's options name, or whatever stands in for it.
 pub trait CheckpointStorage: Debug + Send + Sync {
     /// Takes possession of it; it is made if it is not there.
@@ -45,6 +48,11 @@ pub trait CheckpointDirectory: Send {
     fn end_loading(&self) -> Result<(), TreeStoreError>;
 }
 
+/// For a commit of nothing but what was filled in.
+pub(crate) fn no_changes() -> Result<Option<Vec<Record>>, TreeStoreError> {
+    Ok(None)
+}
+
 /// One checkpoint on disk. Used by one thread; every call may block. The records are those of the crate `tree`
 /// and carry their own checksums; the meta record is the store's own affair.
 pub trait CheckpointStore: Send {
@@ -70,6 +78,7 @@ pub trait CheckpointStore: Send {
     /// Adds records to a checkpoint that has never been committed. Not durable before a commit.
     fn fill(&mut self, records: Vec<(Bytes, Bytes)>) -> Result<(), TreeStoreError>;
 
-    /// Applies all changes and the meta record, atomically. On return they are on stable storage.
-    fn commit(&mut self, changes: Vec<Record>, meta: &Meta) -> Result<(), TreeStoreError>;
+    /// Applies all changes and the meta record, atomically. On return they are on stable storage. An error of `changes` is
+    /// passed on, and leaves the checkpoint as it was.
+    fn commit(&mut self, changes: &mut ChangeSource<'_>, meta: &Meta) -> Result<(), TreeStoreError>;
 }

@@ -15,7 +15,7 @@ use tracing::{debug, error, info, warn};
 use super::handle::Request;
 use super::load::{load, receive};
 use super::meta::{self, META_KEY};
-use super::store::{CheckpointDirectory, CheckpointStore};
+use super::store::{CheckpointDirectory, CheckpointStore, no_changes};
 use crate::replica::Replica;
 use crate::{TreeStoreError, TreeStoreOptions};
 
@@ -150,9 +150,16 @@ impl CheckpointThread {
             let mut state = self.replica.state.write();
             (state.begin_checkpoint(), state.takeovers())
         };
-        let mut changes = Vec::new();
-        while self.replica.checkpoint_slice(takeovers, &mut changes)? {}
-        let written = store.commit(changes, &meta).and_then(|()| self.directory.set_index(meta.index));
+        let (replica, mut more) = (&self.replica, true);
+        let mut slices = || {
+            let mut slice = Vec::new();
+            let there = std::mem::take(&mut more);
+            if there {
+                more = replica.checkpoint_slice(takeovers, &mut slice)?;
+            }
+            Ok(there.then_some(slice))
+        };
+        let written = store.commit(&mut slices, &meta).and_then(|()| self.directory.set_index(meta.index));
         if let Err(error) = written {
             self.replica.state.write().abort_checkpoint();
             return Err(error);
@@ -169,7 +176,7 @@ impl CheckpointThread {
         };
         let filled = self.fill(&mut *store, takeovers);
         let written = filled
-            .and_then(|()| store.commit(Vec::new(), &meta))
+            .and_then(|()| store.commit(&mut no_changes, &meta))
             .and_then(|()| self.directory.adopt_next(meta.index));
         if let Err(error) = written {
             self.replica.state.write().abort_checkpoint();
