@@ -189,7 +189,7 @@ chaos-tools: binary-under-test
 # ---- whole clusters under virtual time: tests/sim ------------------------------------------------------------------
 # SEEDS, FIRST (the number of the first), SEED (that one alone, with everything that happens), JOBS.
 SEEDS ?= 2000
-SHORT_SEEDS ?= 60
+SHORT_SEEDS ?= 250
 JOBS ?= 2
 SIM = $(TARGET)/sim/sim --jobs $(JOBS)
 
