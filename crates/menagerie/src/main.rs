@@ -21,7 +21,7 @@ use std::process::ExitCode;
 
 use cli::{Cli, Refusal};
 use error::{Error, Result};
-use process::CHECKPOINT_THREAD;
+use menagerie_tree_store::CHECKPOINT_THREAD;
 
 fn main() -> ExitCode {
     abort_on_panic();

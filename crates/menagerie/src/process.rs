@@ -16,9 +16,6 @@ use crate::error::{Error, Result};
 use crate::listen::Bound;
 use crate::telemetry;
 
-/// Its panics are sled's: they are caught, and the checkpoint is set aside.
-pub const CHECKPOINT_THREAD: &str = "checkpoint";
-
 /// How long an orderly stop may take; Kubernetes and init systems wait longer.
 const GRACE: Duration = Duration::from_secs(10);
 /// Fatal reports that may wait; the first one decides.

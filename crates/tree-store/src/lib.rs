@@ -14,8 +14,8 @@ mod restore;
 mod run;
 mod store;
 
+pub use checkpoint::{CHECKPOINT_THREAD, CheckpointReader, StreamItem, TreeSurvey, survey};
 pub use checkpoint::{ChangeSource, CheckpointDirectory, CheckpointStorage, CheckpointStore, RecordVisitor};
-pub use checkpoint::{CheckpointReader, StreamItem, TreeSurvey, survey};
 pub use error::TreeStoreError;
 pub use options::TreeStoreOptions;
 pub use store::{LocalTreeStore, open};

@@ -59,7 +59,7 @@ impl Checkpointer {
             }
             Err(error) => drop(loaded.send(Err(error))),
         };
-        host.spawn("checkpoint", Box::new(move || run(options, loaded, queue).boxed_local()))
+        host.spawn(super::CHECKPOINT_THREAD, Box::new(move || run(options, loaded, queue).boxed_local()))
             .map_err(TreeStoreError::io("cannot start a thread for", path))?;
         let replica = loading.await.map_err(|_| TreeStoreError::Stopping)??;
         Ok((replica, Self { requests }))

@@ -11,6 +11,9 @@ mod stream;
 mod survey;
 mod thread;
 
+/// The threads that call sled, which panics on damaged files: their panics must not end the process.
+pub const CHECKPOINT_THREAD: &str = "checkpoint";
+
 pub(crate) use directory::SledStorage;
 pub(crate) use handle::Checkpointer;
 pub use store::{ChangeSource, CheckpointDirectory, CheckpointStorage, CheckpointStore, RecordVisitor};

@@ -11,11 +11,13 @@ use std::ops::Bound;
 use std::os::unix::fs::MetadataExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::mpsc;
 
 use bytes::Bytes;
 use menagerie_tree::{Meta, Record};
 use tracing::info;
 
+use super::CHECKPOINT_THREAD;
 use super::meta::{self, META_KEY};
 use super::pending::Pending;
 use super::store::{ChangeSource, CheckpointStore, RecordVisitor};
@@ -26,6 +28,9 @@ const FLUSH_EVERY_MS: u64 = 1000;
 
 /// Changes that go into one batch.
 const BATCH_RECORDS: usize = 1000;
+/// Records read at a time when all are, and how many such pieces may wait.
+const PIECE_RECORDS: usize = 512;
+const PIECES_AHEAD: usize = 8;
 /// Records written after which sled is opened anew: it gives back the memory that its pages have come to take.
 const REOPEN_RECORDS: usize = 20_000;
 
@@ -147,17 +152,24 @@ impl CheckpointStore for SledCheckpoint {
         bytes.map(|bytes| meta::decode(&bytes, &self.path)).transpose()
     }
 
+    /// sled reads ahead on a thread of its own.
     fn for_each(&self, visit: &mut RecordVisitor<'_>) -> Result<(), TreeStoreError> {
-        let mut records = self.db()?.iter();
-        while let Some(next) =
-            guarded(&self.path, || records.next().transpose().map_err(|error| corrupt(&self.path, error)))?
-        {
-            let (key, value) = next;
-            if &*key != META_KEY {
-                visit(&key, &value)?;
+        let db = self.db()?;
+        std::thread::scope(|scope| {
+            let (pieces, read) = mpsc::sync_channel(PIECES_AHEAD);
+            std::thread::Builder::new()
+                .name(CHECKPOINT_THREAD.into())
+                .spawn_scoped(scope, || read_ahead(db, &self.path, pieces))
+                .map_err(TreeStoreError::io("cannot start a thread to read", &self.path))?;
+            for piece in read {
+                for (key, value) in piece? {
+                    if &*key != META_KEY {
+                        visit(&key, &value)?;
+                    }
+                }
             }
-        }
-        Ok(())
+            Ok(())
+        })
     }
 
     fn records_after(
@@ -215,6 +227,24 @@ impl CheckpointStore for SledCheckpoint {
             self.sync()?;
         }
         if self.written > REOPEN_RECORDS { self.open_sled() } else { Ok(()) }
+    }
+}
+
+/// Records as sled hands them out, or what was wrong.
+type Piece = Result<Vec<(sled::IVec, sled::IVec)>, TreeStoreError>;
+
+/// Until the end, an error, or nobody listens any more.
+fn read_ahead(db: &sled::Db, path: &Path, pieces: mpsc::SyncSender<Piece>) {
+    let mut records = db.iter();
+    loop {
+        let piece = guarded(path, || {
+            let piece: Result<Vec<_>, _> = records.by_ref().take(PIECE_RECORDS).collect();
+            piece.map_err(|error| corrupt(path, error))
+        });
+        let is_last = piece.as_ref().map_or(true, Vec::is_empty);
+        if pieces.send(piece).is_err() || is_last {
+            return;
+        }
     }
 }
 

@@ -3,14 +3,13 @@
 use std::path::Path;
 
 use menagerie_consensus::LogSurvey;
-use menagerie_tree_store::{TreeStoreOptions, TreeSurvey};
+use menagerie_tree_store::{CHECKPOINT_THREAD, TreeStoreOptions, TreeSurvey};
 use menagerie_types::NodeId;
 use serde_json::{Value, json};
 
 use super::progress::size;
 use crate::data_dir::{DataDir, LOG_DIR, TREE_DIR};
 use crate::error::{Error, Result};
-use crate::process::CHECKPOINT_THREAD;
 
 /// What a data directory holds, and what is wrong with it. Its parts may be missing: each process has those it needs.
 #[derive(Debug)]
