@@ -29,6 +29,9 @@ const HEAD: &[u8; 12] = b"mnagrchg\0\0\0\x01";
 const CRC_LEN: u64 = 4;
 const PIECE_BYTES: usize = 64 * 1024;
 
+/// Takes keys with their new values; none where the key goes.
+type Visitor<'a> = dyn FnMut(Vec<(Bytes, Option<Bytes>)>) -> Result<(), TreeStoreError> + 'a;
+
 /// The file, which need not be there.
 #[derive(Debug)]
 pub(super) struct Pending {
@@ -79,10 +82,7 @@ impl Pending {
     }
 
     /// Visits all changes in pieces, and returns what they lead to.
-    pub(super) fn for_each(
-        &self,
-        visit: &mut dyn FnMut(Vec<(Bytes, Option<Bytes>)>) -> Result<(), TreeStoreError>,
-    ) -> Result<Meta, TreeStoreError> {
+    pub(super) fn for_each(&self, visit: &mut Visitor<'_>) -> Result<Meta, TreeStoreError> {
         let mut input = self.open().map_err(self.failed("cannot read"))?;
         let mut reader = StreamReader::default();
         let mut buffer = vec![0; PIECE_BYTES];
