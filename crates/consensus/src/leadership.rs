@@ -36,6 +36,12 @@ impl Leadership {
         self.0.borrow_watched().current_leader.map(NodeId)
     }
 
+    /// The term of an election that is not decided, as far as this member knows.
+    pub(crate) fn undecided(&self) -> Option<u64> {
+        let now = self.0.borrow_watched();
+        (!now.vote.is_committed()).then(|| now.vote.leader_id().term)
+    }
+
     /// Leaders from now on, each once; ends with Raft.
     pub(crate) fn leaders(self) -> impl Stream<Item = ServiceResult<Leader>> + Send {
         stream::unfold((self, None), |(mut leadership, mut told)| async move {

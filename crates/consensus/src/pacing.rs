@@ -2,8 +2,9 @@
 //!
 //! An election takes two syncs, one after the other: the candidate's own vote and the others'. Where a sync takes longer
 //! than a part of the election timeout, candidates that are timed by it alone ask again before the answers are there, in one
-//! term after the other, and nobody is elected. So while syncs are that slow, openraft's own timer is off, and a
-//! member that hears no leader asks for pre-votes after a pause in which an election can be over.
+//! term after the other, and nobody is elected. So while syncs are that slow, openraft's own timer is off. A member that
+//! hears no leader asks for pre-votes as soon as that timer would: a single slow sync costs no time. Once somebody is a
+//! candidate, it asks again after a pause in which that election can be over.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -49,6 +50,11 @@ fn pause((min, max): (Duration, Duration), sync: Duration, share: f64) -> Option
     (sync > min / SLOW_PART).then(|| (min + sync * SYNCS + (max - min + sync).mul_f64(share)).min(PAUSE_MAX))
 }
 
+/// When a member that hears no leader asks, if nobody has asked before: the disk may have been slow only once.
+fn unpaced((min, max): (Duration, Duration), share: f64) -> Duration {
+    min + (max - min).mul_f64(share)
+}
+
 /// Between 0 and 1, and far from what it is for other members and in other rounds.
 fn share(id: u64, round: u64) -> f64 {
     const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
@@ -67,20 +73,26 @@ pub(crate) async fn run(
     let leadership = Leadership::new(&raft);
     let mut slow = false;
     for round in 0.. {
-        let sync = times.slowest();
-        let next = pause(timeouts, sync, share(id, round));
-        if next.is_some() != slow {
-            slow = next.is_some();
+        let (sync, share) = (times.slowest(), share(id, round));
+        let paced = pause(timeouts, sync, share);
+        if paced.is_some() != slow {
+            slow = paced.is_some();
             raft.runtime_config().elect(!slow);
             match slow {
                 true => warn!(?sync, "syncs are slow: elections take their time, too"),
                 false => info!(?sync, "syncs are fast again"),
             }
         }
-        tokio::time::sleep(next.unwrap_or(LOOK)).await;
-        let (_, leads) = leadership.observed();
-        // Where a leader is heard this does nothing.
-        if slow && !leads && raft.trigger().elect(true).await.is_err() {
+        let Some(paced) = paced else {
+            tokio::time::sleep(LOOK).await;
+            continue;
+        };
+        let before = leadership.undecided();
+        tokio::time::sleep(if before.is_some() { paced } else { unpaced(timeouts, share) }).await;
+        let (now, (_, leads)) = (leadership.undecided(), leadership.observed());
+        // An election that has begun meanwhile gets its time. Where a leader is heard, asking does nothing.
+        let begun = now.is_some() && now != before;
+        if !begun && !leads && raft.trigger().elect(true).await.is_err() {
             return;
         }
     }
@@ -106,6 +118,12 @@ mod tests {
             );
         }
         assert_eq!(pause(timeouts, MS(60_000), 1.0), Some(PAUSE_MAX));
+    }
+
+    #[test]
+    fn who_asks_first_asks_as_soon_as_on_a_fast_disk() {
+        let timeouts = (MS(200), MS(400));
+        assert_eq!([0.0, 0.5, 1.0].map(|share| unpaced(timeouts, share)), [200, 300, 400].map(MS));
     }
 
     #[test]
