@@ -1,5 +1,6 @@
 //! Full load on a healthy cluster for a long time, during which no election may take place.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -20,11 +21,21 @@ const ROOT: &str = "/soak";
 const LOOK: Duration = Duration::from_millis(250);
 const PROGRESS: Duration = Duration::from_secs(30);
 
-/// Loads a cluster for a time; fails with what was seen when a term changes.
+/// Where the logs of a cluster are kept that did not hold out.
+const KEPT: &str = "build/election-soak";
+
+/// Loads a cluster for a time; fails with what was seen when a term changes, and keeps the logs then.
 pub async fn run(system: System, long: Duration) -> anyhow::Result<()> {
     anyhow::ensure!(system != System::Zookeeper, "ZooKeeper does not tell of its elections");
     let cluster = Cluster::start(system, false).await?;
-    let hosts = load::hosts(&cluster);
+    let Err(error) = soak(system, &cluster, long).await else { return Ok(()) };
+    let kept = Path::new(KEPT).join(format!("{system:?}").to_lowercase());
+    cluster.keep_logs(&kept)?;
+    Err(error.context(format!("the logs are in {}", kept.display())))
+}
+
+async fn soak(system: System, cluster: &Cluster, long: Duration) -> anyhow::Result<()> {
+    let hosts = load::hosts(cluster);
     let done = Arc::new(AtomicU64::new(0));
     let mut clients = JoinSet::new();
     let setup = load::connect(&hosts, 0).await?;
@@ -42,7 +53,9 @@ pub async fn run(system: System, long: Duration) -> anyhow::Result<()> {
     while began.elapsed() < long {
         tokio::select! {
             () = sleep(LOOK) => {}
-            Some(ended) = clients.join_next() => ended.context("a client panicked")??,
+            Some(ended) = clients.join_next() => {
+                ended.context("a client panicked")?.with_context(|| format!("{system:?}: after {:.0?}", began.elapsed()))?;
+            }
         }
         let now = cluster.terms().await;
         if let Some(change) = change(&terms, &now) {

@@ -97,6 +97,16 @@ impl Cluster {
         Ok(cluster)
     }
 
+    /// Copies what the processes have written to a directory, which is made.
+    pub fn keep_logs(&self, to: &Path) -> anyhow::Result<()> {
+        std::fs::create_dir_all(to)?;
+        for component in &self.components {
+            let name = format!("{}.log", component.name);
+            std::fs::copy(self.directory.path().join(&name), to.join(&name)).context(name)?;
+        }
+        Ok(())
+    }
+
     /// Its processes, in the order in which a careful operator restarts them.
     pub fn components(&self) -> &[Component] {
         &self.components
