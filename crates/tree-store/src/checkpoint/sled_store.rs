@@ -410,7 +410,7 @@ mod tests {
         }
     }
 
-    /// Found by a soak: the lock was still held, about once in a thousand times.
+    /// Found by a soak: the lock was still held, and the replica ended.
     #[test]
     fn it_is_opened_anew_however_long_the_old_one_holds_the_lock() {
         let dir = tempfile::tempdir().expect("temporary directory");
