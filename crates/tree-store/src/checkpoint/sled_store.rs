@@ -116,14 +116,8 @@ impl SledCheckpoint {
     fn put_pending(&mut self) -> Result<(), TreeStoreError> {
         let pending = Pending::of(&self.path);
         let meta = pending.for_each(&mut |changes| {
-            let (mut batch, records) = (sled::Batch::default(), changes.len());
-            for (key, value) in changes {
-                match value {
-                    Some(value) => batch.insert(&key[..], &value[..]),
-                    None => batch.remove(&key[..]),
-                }
-            }
-            self.apply(batch, records)
+            let records = changes.len();
+            self.apply(batch_of(changes), records)
         })?;
         let mut last = sled::Batch::default();
         last.insert(META_KEY, meta::encode(&meta));
@@ -233,19 +227,25 @@ impl CheckpointStore for SledCheckpoint {
             self.put_pending()?;
             self.pending.remove()?;
         } else {
-            let (mut batch, records) = (sled::Batch::default(), first.len());
-            for (key, value) in first {
-                match value {
-                    Some(value) => batch.insert(key, value),
-                    None => batch.remove(key),
-                }
-            }
+            let records = first.len();
+            let mut batch = batch_of(first);
             batch.insert(META_KEY, meta::encode(meta));
             self.apply(batch, records + 1)?;
             self.sync()?;
         }
         if self.written > REOPEN_RECORDS { self.reopen_sled() } else { Ok(()) }
     }
+}
+
+fn batch_of<B: AsRef<[u8]>>(changes: Vec<(B, Option<B>)>) -> sled::Batch {
+    let mut batch = sled::Batch::default();
+    for (key, value) in changes {
+        match value {
+            Some(value) => batch.insert(key.as_ref(), value.as_ref()),
+            None => batch.remove(key.as_ref()),
+        }
+    }
+    batch
 }
 
 /// Records as sled hands them out, or what was wrong.
