@@ -16,24 +16,34 @@ KEPT = ROOT / "build" / "e2e-failures"
 
 
 def pytest_generate_tests(metafunc):
-    """Runs every case that uses a cluster once for each shape wanted, shape by shape."""
+    """Runs every case that uses a cluster once for each shape wanted."""
     if "shape" in metafunc.fixturenames:
         metafunc.parametrize("shape", wanted_shapes(), scope="session")
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config, items):
-    """Leaves out cases that make no sense for a shape, rather than reporting them as skipped."""
+    """Leaves out cases that make no sense for a shape, rather than reporting them as skipped; the rest shape by shape.
+
+    Last, because pytest's own order goes back and forth between shapes, and each time a cluster ends and another starts.
+    """
     keep, drop = [], []
+    order = {shape: place for place, shape in enumerate(wanted_shapes())}
     menagerie_wanted = any("zookeeper" not in shape for shape in wanted_shapes())
     for item in items:
-        shape = item.callspec.params.get("shape") if hasattr(item, "callspec") else None
+        shape = shape_of(item)
         only = item.get_closest_marker("shapes")
         fits = not (shape and only) or shape in only.args
         if item.get_closest_marker("menagerie"):
             fits = fits and ("zookeeper" not in shape if shape else menagerie_wanted)
         (keep if fits else drop).append(item)
-    items[:] = keep
+    items[:] = sorted(keep, key=lambda item: order.get(shape_of(item), len(order)))
     config.hook.pytest_deselected(items=drop)
+
+
+def shape_of(item) -> str | None:
+    """The shape that the case was asked to run in, if it uses a cluster."""
+    return item.callspec.params.get("shape") if hasattr(item, "callspec") else None
 
 
 @pytest.hookimpl(wrapper=True)
