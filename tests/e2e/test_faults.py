@@ -72,6 +72,7 @@ def test_a_leader_that_is_back_before_it_is_missed_has_forgotten_nothing(cluster
             cluster.kill9(leader)
             cluster.start(leader)
         wait_until_written(load)
+    cluster.wait_serving()
     load.verify(raw())
 
 
