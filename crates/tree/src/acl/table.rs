@@ -80,6 +80,11 @@ impl AclTable {
             Some(id) => id,
             None => self.add(raw, acl.count()),
         };
+        self.share(id)
+    }
+
+    /// Counts one more znode with a list that is in use.
+    pub(crate) fn share(&mut self, id: AclId) -> AclId {
         self.lists[id as usize].znodes += 1;
         id
     }

@@ -7,9 +7,9 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::record::{self, Key};
 use super::{CheckpointError, Meta};
 use crate::State;
-use crate::acl::FixedAcl;
+use crate::acl::{AclId, FixedAcl};
 use crate::history::EventHistory;
-use crate::tree::znode::{Znode, data_crc};
+use crate::tree::znode::{Rare, Start, Znode};
 use crate::tree::{Tree, arena};
 
 /// Rebuilds a state from the records of a checkpoint, given in the order of their keys.
@@ -17,11 +17,14 @@ use crate::tree::{Tree, arena};
 pub struct Loader {
     state: State,
     last_key: Vec<u8>,
+    /// The last znode's parent and ACL: its neighbour in the order of the paths as a rule has the same.
+    last_parent: Option<(String, arena::Id)>,
+    last_acl: Option<(Vec<u8>, AclId)>,
 }
 
 impl Loader {
     pub(crate) fn new() -> Self {
-        Self { state: State::empty(), last_key: Vec::new() }
+        Self { state: State::empty(), last_key: Vec::new(), last_parent: None, last_acl: None }
     }
 
     /// Takes one record, whole and in order.
@@ -64,42 +67,57 @@ impl Loader {
     fn load_znode(&mut self, path: &str, body: &[u8]) -> Result<(), &'static str> {
         let fields = record::read_znode(body).ok_or("malformed")?;
         path::validate(path).map_err(|_| "invalid path")?;
-        let tree = &mut self.state.tree;
         let (parent, name) = match path::split(path) {
-            Some((parent, name)) => (tree.lookup(parent).ok_or("no parent")?, name),
+            Some((parent, name)) => (self.parent(parent)?, name),
             None => (arena::NONE, ""),
         };
-        let list = AclList::decode(&mut Reader::new(fields.acl)).ok().flatten().ok_or("malformed acl")?;
+        let acl = self.acl(fields.acl)?;
+        let tree = &mut self.state.tree;
         let [czxid, mzxid, pzxid] = fields.zxids;
         let [ctime, mtime] = fields.times;
         let [version, cversion, aversion] = fields.versions;
-        let node = Znode {
-            name: crate::tree::Name::new(name),
-            data: fields.data.map(Into::into),
-            path_hash: xxh3_64(path.as_bytes()),
-            czxid,
-            mzxid,
-            pzxid,
-            ctime,
-            mtime,
-            owner: fields.owner,
+        let mut node = Znode::new(&Start {
             parent,
-            first_child: arena::NONE,
-            next: arena::NONE,
-            prev: arena::NONE,
-            num_children: 0,
-            cversion,
-            version,
-            aversion,
-            acl: tree.acls.acquire(&FixedAcl::stored(&list)),
-            data_crc: data_crc(fields.data),
-            dirty: 0,
-            fresh: 0,
-        };
+            name,
+            path_hash: xxh3_64(path.as_bytes()),
+            data: fields.data,
+            acl,
+            owner: fields.owner,
+            zxid: czxid,
+            time_ms: ctime,
+        });
+        (node.mzxid, node.mtime, node.version) = (mzxid, mtime, version);
+        node.set_rare(Rare { pzxid, cversion, aversion, ..node.rare() });
         let id = tree.arena.insert(node);
         tree.attach(id, path.len());
         tree.note_quota(path);
         Ok(())
+    }
+
+    fn parent(&mut self, path: &str) -> Result<arena::Id, &'static str> {
+        match &self.last_parent {
+            Some((last, id)) if last == path => Ok(*id),
+            _ => {
+                let id = self.state.tree.lookup(path).ok_or("no parent")?;
+                self.last_parent = Some((path.to_owned(), id));
+                Ok(id)
+            }
+        }
+    }
+
+    /// Counts one more znode with this list.
+    fn acl(&mut self, encoded: &[u8]) -> Result<AclId, &'static str> {
+        let acls = &mut self.state.tree.acls;
+        match &self.last_acl {
+            Some((last, id)) if last == encoded => Ok(acls.share(*id)),
+            _ => {
+                let list =
+                    AclList::decode(&mut Reader::new(encoded)).ok().flatten().ok_or("malformed acl")?;
+                let id = acls.acquire(&FixedAcl::stored(&list));
+                self.last_acl = Some((encoded.to_vec(), id));
+                Ok(id)
+            }
+        }
     }
 
     /// The state, if the records add up to `meta`.

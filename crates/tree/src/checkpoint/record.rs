@@ -125,16 +125,17 @@ pub(crate) fn open<'a>(key: &[u8], value: &'a [u8]) -> Result<&'a [u8], &'static
 }
 
 pub(crate) fn znode(path: &str, node: &Znode, acl: &[u8]) -> Record {
+    let rare = node.rare();
     sealed(znode_key(path), 65 + acl.len() + node.data_len(), |out| {
         out.put_i64(node.czxid.0);
         out.put_i64(node.mzxid.0);
-        out.put_i64(node.pzxid.0);
+        out.put_i64(rare.pzxid.0);
         out.put_i64(node.ctime);
         out.put_i64(node.mtime);
         out.put_i32(node.version);
-        out.put_i32(node.cversion);
-        out.put_i32(node.aversion);
-        out.put_i64(node.owner);
+        out.put_i32(rare.cversion);
+        out.put_i32(rare.aversion);
+        out.put_i64(rare.owner);
         out.put_u32(acl.len() as u32);
         out.put_slice(acl);
         out.put_u8(u8::from(node.data.is_some()));

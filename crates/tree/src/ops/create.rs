@@ -81,7 +81,7 @@ impl Tree {
         self.authorize(parent_id, txn.auth, perms::CREATE)?;
         let parent = self.get(parent_id);
         let path = match mode.is_sequential() {
-            true => Cow::Owned(sequential(request.path, parent.cversion)?),
+            true => Cow::Owned(sequential(request.path, parent.rare().cversion)?),
             false => Cow::Borrowed(request.path),
         };
         check_path(&path)?;

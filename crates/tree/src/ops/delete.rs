@@ -23,7 +23,7 @@ impl Tree {
         self.authorize(parent, txn.auth, perms::DELETE)?;
         let id = self.require(path)?;
         check_version(version, self.get(id).version)?;
-        if self.get(id).num_children > 0 {
+        if self.get(id).rare().num_children > 0 {
             return Err(ErrorCode::NotEmpty);
         }
         Ok(self.delete_reported(id, path.into(), txn.zxid))
@@ -41,10 +41,10 @@ impl Tree {
         let id = self.require(path)?;
         let node = self.get(id);
         let has_run_out = node.ttl_ms().is_some_and(|ttl| txn.time_ms - node.mtime > ttl);
-        if node.owner != CONTAINER_OWNER && !has_run_out {
+        if node.rare().owner != CONTAINER_OWNER && !has_run_out {
             return Err(ErrorCode::BadVersion);
         }
-        if node.num_children > 0 {
+        if node.rare().num_children > 0 {
             return Err(ErrorCode::NotEmpty);
         }
         Ok(self.delete_reported(id, path.into(), txn.zxid))

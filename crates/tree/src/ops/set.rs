@@ -30,7 +30,7 @@ impl Tree {
         let acl = fixup(request.acl, txn.auth, txn.policy)?;
         let id = self.require(request.path)?;
         self.authorize(id, txn.auth, perms::ADMIN)?;
-        check_version(request.version, self.get(id).aversion)?;
+        check_version(request.version, self.get(id).rare().aversion)?;
         self.set_node_acl(id, &acl);
         Ok(id)
     }

@@ -14,7 +14,7 @@ use crate::tree::arena::Id;
 impl State {
     pub(super) fn get_children(&self, path: &str, auth: &[u8], out: &mut BytesMut) -> Result<Id, ErrorCode> {
         let id = self.find_readable(path, auth)?;
-        write::count(out, self.tree.get(id).num_children as usize);
+        write::count(out, self.tree.get(id).rare().num_children as usize);
         for child in self.tree.children(id) {
             write::buffer(out, Some(child.name.as_bytes()));
         }

@@ -22,7 +22,9 @@ impl State {
             (WatchKind::Exist, Some(_)) => Some(EventType::NodeCreated),
             (WatchKind::Data | WatchKind::Child, None) => Some(EventType::NodeDeleted),
             (WatchKind::Data, Some(node)) => (node.mzxid > since).then_some(EventType::NodeDataChanged),
-            (WatchKind::Child, Some(node)) => (node.pzxid > since).then_some(EventType::NodeChildrenChanged),
+            (WatchKind::Child, Some(node)) => {
+                (node.rare().pzxid > since).then_some(EventType::NodeChildrenChanged)
+            }
         }
     }
 

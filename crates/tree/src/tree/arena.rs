@@ -73,8 +73,7 @@ impl Arena {
     pub(crate) fn remove(&mut self, id: Id) {
         let free = self.free;
         let slot = self.get_mut(id);
-        slot.data = None;
-        slot.name = super::name::Name::new("");
+        slot.vacate();
         slot.parent = FREE;
         slot.next = free;
         self.free = id;

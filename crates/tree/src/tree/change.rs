@@ -5,43 +5,31 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::arena::{Id, NONE};
 use super::journal::Undo;
-use super::znode::{CONTAINER_OWNER, Znode, data_crc};
-use super::{Name, NewZnode, Tree};
+use super::znode::{CONTAINER_OWNER, Start, Znode};
+use super::{NewZnode, Tree};
 use crate::acl::FixedAcl;
 
 impl Tree {
     /// Makes a znode. Its path is valid and free.
     pub(crate) fn create_node(&mut self, new: NewZnode<'_>) -> Id {
         let parent = self.get(new.parent);
-        let undo = (parent.cversion, parent.pzxid);
+        let undo = (parent.rare().cversion, parent.rare().pzxid);
         self.update(new.parent, |parent| {
-            parent.cversion = parent.cversion.saturating_add(1);
-            parent.pzxid = parent.pzxid.max(new.zxid);
+            let rare = parent.rare_mut();
+            rare.cversion = rare.cversion.saturating_add(1);
+            rare.pzxid = rare.pzxid.max(new.zxid);
         });
         let acl = self.acls.acquire(&new.acl);
-        let node = Znode {
-            name: Name::new(&new.path[new.path.rfind('/').map_or(0, |slash| slash + 1)..]),
-            data: new.data.map(Into::into),
-            path_hash: xxh3_64(new.path.as_bytes()),
-            czxid: new.zxid,
-            mzxid: new.zxid,
-            pzxid: new.zxid,
-            ctime: new.time_ms,
-            mtime: new.time_ms,
-            owner: new.owner,
+        let node = Znode::new(&Start {
             parent: new.parent,
-            first_child: NONE,
-            next: NONE,
-            prev: NONE,
-            num_children: 0,
-            cversion: 0,
-            version: 0,
-            aversion: 0,
+            name: &new.path[new.path.rfind('/').map_or(0, |slash| slash + 1)..],
+            path_hash: xxh3_64(new.path.as_bytes()),
+            data: new.data,
             acl,
-            data_crc: data_crc(new.data),
-            dirty: 0,
-            fresh: 0,
-        };
+            owner: new.owner,
+            zxid: new.zxid,
+            time_ms: new.time_ms,
+        });
         let id = self.arena.insert(node);
         self.attach(id, new.path.len());
         let node = self.arena.get_mut(id);
@@ -66,11 +54,12 @@ impl Tree {
             return;
         }
         let (parent_id, parent) = (parent, self.arena.get_mut(parent));
-        parent.num_children += 1;
-        if parent.owner == CONTAINER_OWNER && parent.num_children == 1 {
+        let rare = parent.rare_mut();
+        rare.num_children += 1;
+        if rare.owner == CONTAINER_OWNER && rare.num_children == 1 {
             self.reapable.container(parent_id, false);
         }
-        let next = std::mem::replace(&mut parent.first_child, id);
+        let next = std::mem::replace(&mut rare.first_child, id);
         if next != NONE {
             self.arena.get_mut(next).prev = id;
         }
@@ -82,8 +71,8 @@ impl Tree {
     pub(crate) fn delete_node(&mut self, id: Id, path: &str, zxid: Zxid) {
         self.touch(id);
         let parent = self.get(id).parent;
-        let parent_pzxid = self.get(parent).pzxid;
-        self.update(parent, |parent| parent.pzxid = parent.pzxid.max(zxid));
+        let parent_pzxid = self.get(parent).rare().pzxid;
+        self.update(parent, |parent| parent.rare_mut().pzxid = parent_pzxid.max(zxid));
         self.detach(id, path.len());
         let node = self.arena.get(id);
         let data_len = node.data_len();
@@ -107,15 +96,16 @@ impl Tree {
         self.reapable.detached(id, node);
         self.index.remove(hash, id);
         match prev {
-            NONE => self.arena.get_mut(parent).first_child = next,
+            NONE => self.arena.get_mut(parent).rare_mut().first_child = next,
             prev => self.arena.get_mut(prev).next = next,
         }
         if next != NONE {
             self.arena.get_mut(next).prev = prev;
         }
         let (parent_id, parent) = (parent, self.arena.get_mut(parent));
-        parent.num_children -= 1;
-        if parent.owner == CONTAINER_OWNER && parent.num_children == 0 {
+        let rare = parent.rare_mut();
+        rare.num_children -= 1;
+        if rare.owner == CONTAINER_OWNER && rare.num_children == 0 {
             self.reapable.container(parent_id, true);
         }
     }
@@ -167,7 +157,9 @@ impl Tree {
         let old_hash = self.acls.hash(old);
         let node = self.arena.get_mut(id);
         self.digest = self.digest.wrapping_sub(node.digest(old_hash));
-        (node.acl, node.aversion) = (new, node.aversion.wrapping_add(1));
+        node.acl = new;
+        let rare = node.rare_mut();
+        rare.aversion = rare.aversion.wrapping_add(1);
         self.digest = self.digest.wrapping_add(node.digest(new_hash));
         self.acls.release(old);
     }

@@ -73,14 +73,15 @@ impl Tree {
                     self.changes.deleted(self.arena.get(id), &path);
                     self.free(id);
                     self.update(parent, |parent| {
-                        (parent.cversion, parent.pzxid) = (parent_cversion, parent_pzxid);
+                        let rare = parent.rare_mut();
+                        (rare.cversion, rare.pzxid) = (parent_cversion, parent_pzxid);
                     });
                 }
                 Undo::Deleted { id, parent_pzxid } => {
                     let (path, parent) = (self.path_of(id), self.get(id).parent);
                     self.attach(id, path.len());
                     self.changes.restored(&path);
-                    self.update(parent, |parent| parent.pzxid = parent_pzxid);
+                    self.update(parent, |parent| parent.rare_mut().pzxid = parent_pzxid);
                 }
                 Undo::DataSet { id, data, mzxid, mtime, version } => {
                     self.data_bytes -= self.get(id).data_len() as u64;

@@ -24,7 +24,6 @@ use crate::checkpoint::Changes;
 use arena::{Arena, Id, NONE};
 use index::PathIndex;
 use journal::Journal;
-pub(crate) use name::Name;
 use quota::Quotas;
 use reap::Reapable;
 use znode::Znode;
@@ -159,7 +158,7 @@ impl Tree {
 
     /// The children, in no particular order.
     pub(crate) fn children(&self, id: Id) -> impl Iterator<Item = &Znode> {
-        let mut next = self.get(id).first_child;
+        let mut next = self.get(id).rare().first_child;
         std::iter::from_fn(move || {
             let child = (next != NONE).then(|| self.get(next))?;
             next = child.next;
@@ -175,11 +174,11 @@ impl Tree {
         let mut count = 0;
         let mut parents = vec![id];
         while let Some(parent) = parents.pop() {
-            let mut child = self.get(parent).first_child;
+            let mut child = self.get(parent).rare().first_child;
             while child != NONE {
                 count += 1;
                 let node = self.get(child);
-                if node.first_child != NONE {
+                if node.rare().first_child != NONE {
                     parents.push(child);
                 }
                 child = node.next;

@@ -171,7 +171,7 @@ impl Tree {
             let node = self.get(id);
             count += 1;
             bytes += node.data_len() as i64;
-            let mut child = node.first_child;
+            let mut child = node.rare().first_child;
             while child != NONE {
                 todo.push(child);
                 child = self.get(child).next;

@@ -18,7 +18,7 @@ pub(super) struct Reapable {
 impl Reapable {
     /// A znode came to its place, without children.
     pub(super) fn attached(&mut self, id: Id, node: &Znode) {
-        if node.owner == CONTAINER_OWNER {
+        if node.rare().owner == CONTAINER_OWNER {
             self.containers.insert(id);
         } else if let Some(end) = node.ttl_end() {
             self.ttls.insert((end, id));
@@ -27,7 +27,7 @@ impl Reapable {
 
     /// A znode without children left its place.
     pub(super) fn detached(&mut self, id: Id, node: &Znode) {
-        if node.owner == CONTAINER_OWNER {
+        if node.rare().owner == CONTAINER_OWNER {
             self.containers.remove(&id);
         } else if let Some(end) = node.ttl_end() {
             self.ttls.remove(&(end, id));
@@ -58,10 +58,10 @@ impl Tree {
         let is_over = |node: &Znode| max_never_used_ms != 0 && now_ms - node.mtime > max_never_used_ms;
         let containers = self.reapable.containers.iter().copied().filter(|id| {
             let node = self.get(*id);
-            node.cversion > 0 || is_over(node)
+            node.rare().cversion > 0 || is_over(node)
         });
         let ttls = self.reapable.ttls.range(..(now_ms, 0)).map(|(_, id)| *id);
-        let ttls = ttls.filter(|id| self.get(*id).num_children == 0);
+        let ttls = ttls.filter(|id| self.get(*id).rare().num_children == 0);
         containers.chain(ttls).take(limit).collect()
     }
 }

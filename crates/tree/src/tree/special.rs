@@ -6,8 +6,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::Tree;
 use super::arena::NONE;
-use super::name::Name;
-use super::znode::{Znode, data_crc};
+use super::znode::{Rare, Start, Znode};
 use crate::acl::FixedAcl;
 
 pub(crate) const QUOTA: &str = "/zookeeper/quota";
@@ -32,9 +31,10 @@ impl Tree {
         let before = self.get(id).data_len() as u64;
         self.update(id, |node| {
             node.put_data(theirs.data.as_deref());
-            (node.czxid, node.mzxid, node.pzxid) = (theirs.czxid, theirs.mzxid, theirs.pzxid);
-            (node.ctime, node.mtime) = (theirs.ctime, theirs.mtime);
-            (node.version, node.cversion, node.aversion) = (theirs.version, theirs.cversion, theirs.aversion);
+            let Rare { owner, first_child, num_children, .. } = node.rare();
+            (node.czxid, node.mzxid) = (theirs.czxid, theirs.mzxid);
+            (node.ctime, node.mtime, node.version) = (theirs.ctime, theirs.mtime, theirs.version);
+            node.set_rare(Rare { owner, first_child, num_children, ..theirs.rare() });
         });
         self.data_bytes = self.data_bytes + theirs.data_len() as u64 - before;
     }
@@ -56,29 +56,17 @@ impl Tree {
     /// These are not counted as created children of their parents, hence the negative cversions.
     fn add_special(&mut self, path: &str, acl: FixedAcl<'_>, aversion: i32) {
         let (parent, name) = menagerie_types::path::split(path).unwrap_or(("", ""));
-        let node = Znode {
-            name: Name::new(name),
-            data: Some(Box::default()),
-            path_hash: xxh3_64(path.as_bytes()),
-            czxid: Zxid(0),
-            mzxid: Zxid(0),
-            pzxid: Zxid(0),
-            ctime: 0,
-            mtime: 0,
-            owner: 0,
+        let mut node = Znode::new(&Start {
             parent: self.lookup(parent).unwrap_or(NONE),
-            first_child: NONE,
-            next: NONE,
-            prev: NONE,
-            num_children: 0,
-            cversion: 0,
-            version: 0,
-            aversion,
+            name,
+            path_hash: xxh3_64(path.as_bytes()),
+            data: Some(&[]),
             acl: self.acls.acquire(&acl),
-            data_crc: data_crc(Some(&[])),
-            dirty: 0,
-            fresh: 0,
-        };
+            owner: 0,
+            zxid: Zxid(0),
+            time_ms: 0,
+        });
+        node.set_rare(Rare { aversion, ..node.rare() });
         let id = self.arena.insert(node);
         self.attach(id, path.len());
         let node = self.arena.get_mut(id);
