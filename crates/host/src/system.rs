@@ -1,6 +1,6 @@
 //! The operating system's sockets and threads.
 
-use std::io::{self, IoSlice};
+use std::io::{self, IoSlice, Read};
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::task::{Context, Poll};
@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use socket2::{Domain, Protocol, SockRef, Type};
-use tokio::io::ReadBuf;
+use tokio::io::{Interest, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::LocalSet;
 use tracing::debug;
@@ -100,8 +100,16 @@ impl Socket for TcpStream {
         TcpStream::poll_peek(self, cx, buf)
     }
 
+    /// A read that leaves room in `buf` has taken all there was. The reactor is told so, as tokio's own `poll_read` tells
+    /// it: the next look, which would find nothing, is a system call saved for every request.
     fn try_read(&self, buf: &mut [u8]) -> io::Result<usize> {
-        TcpStream::try_read(self, buf)
+        let mut read = None;
+        let outcome = self.try_io(Interest::READABLE, || {
+            let len = (&*SockRef::from(self)).read(buf)?;
+            read = Some(len);
+            if (1..buf.len()).contains(&len) { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(len) }
+        });
+        read.map_or(outcome, Ok)
     }
 
     fn try_write(&self, buf: &[u8]) -> io::Result<usize> {
