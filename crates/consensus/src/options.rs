@@ -48,6 +48,8 @@ pub struct ConsensusOptions {
 impl ConsensusOptions {
     /// Defaults for the member `id` of `members`, with its log in `data_dir`.
     pub fn new(id: NodeId, data_dir: PathBuf, members: Vec<Member>) -> Self {
+        // Nobody follows a lone member, and a store in its process is not behind.
+        let log_cache_bytes = if members.len() > 1 { 32 << 20 } else { 4 << 20 };
         Self {
             id,
             data_dir,
@@ -63,7 +65,7 @@ impl ConsensusOptions {
             // The log is truncated by several segments at once: with room for fewer, purged ones are removed and others
             // filled with zeros in their place, which is a third of all CPU under sustained writes.
             spare_segments: 8,
-            log_cache_bytes: 32 << 20,
+            log_cache_bytes,
             clock: Arc::new(wall_clock),
             fs: Arc::new(OsFs),
             host: menagerie_host::system(),

@@ -22,6 +22,8 @@ pub struct TreeStoreOptions {
     pub checkpoint_interval: Duration,
     /// A checkpoint is taken when this many bytes of log were applied since the last one.
     pub checkpoint_bytes: u64,
+    /// But not sooner than this after the last one began: under load the log grows faster than checkpoints are worth it.
+    pub checkpoint_pause: Duration,
     /// A checkpoint that takes this many times what its records hold, and at least [`Self::checkpoint_disk_min`], is
     /// written again into an empty directory: sled gives little of what it no longer needs back.
     pub checkpoint_disk_factor: u64,
@@ -59,10 +61,11 @@ impl TreeStoreOptions {
             address: String::new(),
             data_dir: data_dir.into(),
             checkpoint_interval: Duration::from_secs(30),
-            checkpoint_bytes: 64 * 1024 * 1024,
+            checkpoint_bytes: 16 * 1024 * 1024,
+            checkpoint_pause: Duration::from_secs(1),
             checkpoint_disk_factor: 6,
             checkpoint_disk_min: 128 * 1024 * 1024,
-            checkpoint_cache_bytes: 64 * 1024 * 1024,
+            checkpoint_cache_bytes: 16 * 1024 * 1024,
             result_bytes_max: 32 * 1024 * 1024,
             event_history_bytes: 16 * 1024 * 1024,
             link_wait: Duration::from_secs(2),

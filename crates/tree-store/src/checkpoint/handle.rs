@@ -26,7 +26,9 @@ pub(super) type Done<T> = oneshot::Sender<Result<T, TreeStoreError>>;
 /// What the thread is asked to do.
 pub(super) enum Request {
     /// Take a checkpoint; says which index it covers.
-    Checkpoint(Option<Done<LogIndex>>),
+    Checkpoint(Done<LogIndex>),
+    /// Take a checkpoint when the last one is some time ago; nobody waits for it.
+    CheckpointSoon,
     /// Take a checkpoint and send it to a peer.
     Stream(mpsc::Sender<ServiceResult<Bytes>>),
     /// Replace checkpoint and state by what a peer sends.
@@ -67,12 +69,12 @@ impl Checkpointer {
 
     /// Takes a checkpoint if anything was applied since the last; returns the index it covers.
     pub(crate) async fn checkpoint(&self) -> Result<LogIndex, TreeStoreError> {
-        self.ask(|done| Request::Checkpoint(Some(done))).await
+        self.ask(Request::Checkpoint).await
     }
 
     /// Asks for a checkpoint without waiting for it. If the thread is busy, its interval will bring one.
     pub(crate) fn checkpoint_soon(&self) {
-        let _ = self.requests.try_send(Request::Checkpoint(None));
+        let _ = self.requests.try_send(Request::CheckpointSoon);
     }
 
     /// A fresh checkpoint as a stream of pieces.

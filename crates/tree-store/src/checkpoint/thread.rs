@@ -62,7 +62,11 @@ impl CheckpointThread {
 
     /// Serves requests and takes a checkpoint at every interval, until stopped.
     pub(super) async fn run(mut self, mut requests: mpsc::Receiver<Request>) {
-        let interval = self.replica.options.checkpoint_interval;
+        let (interval, pause) = {
+            let options = &self.replica.options;
+            (options.checkpoint_interval, options.checkpoint_pause)
+        };
+        let mut began = None;
         let mut due = Instant::now() + interval;
         loop {
             match tokio::time::timeout_at(due, requests.recv()).await {
@@ -73,24 +77,23 @@ impl CheckpointThread {
                     let _ = done.send(result);
                     return;
                 }
+                Ok(Some(Request::CheckpointSoon)) => {
+                    due = due.min(began.map_or_else(Instant::now, |began| began + pause));
+                }
                 Ok(Some(request)) => self.serve(request).await,
                 Ok(None) => return,
-                Err(_) => drop(self.checkpoint()),
-            }
-            if due <= Instant::now() {
-                due = Instant::now() + interval;
+                Err(_) => {
+                    began = Some(Instant::now());
+                    drop(self.checkpoint());
+                    due = Instant::now() + interval;
+                }
             }
         }
     }
 
     async fn serve(&mut self, request: Request) {
         match request {
-            Request::Checkpoint(done) => {
-                let result = self.checkpoint();
-                if let Some(done) = done {
-                    let _ = done.send(result);
-                }
-            }
+            Request::Checkpoint(done) => drop(done.send(self.checkpoint())),
             Request::Stream(pieces) => self.stream(&pieces).await,
             Request::Install(mut pieces, done) => drop(done.send(self.install(&mut pieces).await)),
             Request::Verify(done) => drop(done.send(self.verify())),
@@ -100,7 +103,7 @@ impl CheckpointThread {
                     error!(%error, "a checkpoint that must not be used could not be set aside");
                 }
             }
-            Request::Stop(_) => {}
+            Request::CheckpointSoon | Request::Stop(_) => {}
         }
     }
 

@@ -122,6 +122,32 @@ async fn a_checkpoint_taken_while_entries_are_applied_is_the_state_at_its_index(
     assert!(!fs::exists(bench.dir.path().join("checkpoint.bad-1")).expect("look"));
 }
 
+/// Under load a checkpoint would follow the other, each with the same few znodes.
+#[tokio::test]
+async fn the_growth_of_the_log_brings_no_checkpoint_right_after_another() {
+    let log = FakeLog::new();
+    let mut gateway = Gateway::new(&log, 9);
+    let dir = temporary();
+    let hour = Duration::from_secs(3600);
+    let options = TreeStoreOptions {
+        checkpoint_bytes: 1,
+        checkpoint_interval: hour,
+        checkpoint_pause: hour,
+        ..options(1, &dir)
+    };
+    let bench = Bench::start_with(&log, dir, options, vec![]).await;
+    write(&mut gateway, 10, 1);
+    let first = bench.status_when("the first", |status| status.checkpoint_index > LogIndex(0)).await;
+    for round in 2..30 {
+        write(&mut gateway, 10, round);
+        let status = bench.reach(log.last()).await;
+        assert_eq!(status.checkpoint_index, first.checkpoint_index);
+    }
+    bench.store.checkpoint().await.expect("checkpoint");
+    let asked_for = bench.status().await.checkpoint_index;
+    assert!(asked_for > first.checkpoint_index, "whoever asks for one gets it");
+}
+
 fn damage(dir: &Path) -> PathBuf {
     let db = dir.join("checkpoint-1").join("db");
     let mut bytes = fs::read(&db).expect("sled's file");
