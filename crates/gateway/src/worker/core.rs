@@ -123,6 +123,7 @@ pub struct Core {
     pub now: Instant,
     /// All sessions touched until then are confirmed alive.
     pub confirmed: Instant,
+    pub liveness: super::sessions::Liveness,
     /// When an active tracker answered last.
     pub heard: Option<Instant>,
     /// The epoch of the lease that was challenged last.
@@ -171,6 +172,7 @@ impl Core {
             establishing: super::sessions::Establishing::default(),
             now,
             confirmed: now,
+            liveness: super::sessions::Liveness::new(now),
             heard: None,
             challenged: None,
             streams: Vec::new(),

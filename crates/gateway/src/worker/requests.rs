@@ -147,7 +147,7 @@ impl Core {
             return Taken::Yes;
         };
         let body = &frame[RequestHeader::LEN..];
-        conn.touched = true;
+        self.hear(conn);
         let op = OpCode::from_code(header.op);
         if !self.is_let_in(conn, op, header.xid) {
             return Taken::Yes;

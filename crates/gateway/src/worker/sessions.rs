@@ -1,6 +1,6 @@
 //! Sessions of a worker: asking the tracker for them, keeping them alive, letting go of what is not confirmed.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use menagerie_jute::ConnectResponse;
@@ -15,6 +15,9 @@ use tracing::{debug, info};
 use super::conn::{Conn, ConnToken, Phase};
 use super::core::{Core, Holder, Target};
 use crate::api::ApiSession;
+
+/// How often, within their timeout, handshakes are looked at.
+const HANDSHAKE_LOOKS: u32 = 16;
 
 /// Who asked for a session.
 #[derive(Debug)]
@@ -34,6 +37,26 @@ pub struct Establishing {
     behind: VecDeque<(u64, EstablishTarget, Attempt)>,
     /// Granted by the tracker; the replica has not reached the transaction yet.
     granted: HashMap<SessionId, (EstablishTarget, Established)>,
+}
+
+/// What it takes to look only at the connections that there is something to do for: there may be many idle ones.
+#[derive(Debug)]
+pub struct Liveness {
+    /// Connections heard from since the last report.
+    pub heard: Vec<ConnToken>,
+    /// Sessions of the gRPC API, which are heard from elsewhere.
+    api: BTreeSet<SessionId>,
+    /// Of all sessions so far.
+    shortest_timeout_ms: u32,
+    /// When handshakes are looked at again.
+    next_look: Instant,
+}
+
+impl Liveness {
+    /// Before there is any connection.
+    pub fn new(now: Instant) -> Self {
+        Self { heard: Vec::new(), api: BTreeSet::new(), shortest_timeout_ms: u32::MAX, next_look: now }
+    }
 }
 
 impl Core {
@@ -164,6 +187,7 @@ impl Core {
             EstablishTarget::Api(reply) => {
                 let session = ApiSession::new(established.timeout_ms, self.now);
                 self.sessions.insert(established.session, Holder::Api(session));
+                self.liveness.api.insert(established.session);
                 let _ = reply.send(Some(established));
             }
         }
@@ -185,6 +209,7 @@ impl Core {
         conn.password = established.password;
         conn.timeout_ms = established.timeout_ms;
         conn.established = self.now;
+        self.liveness.shortest_timeout_ms = self.liveness.shortest_timeout_ms.min(conn.timeout_ms);
         if !is_new {
             self.recall_told(conn);
         }
@@ -197,20 +222,32 @@ impl Core {
     /// The sessions heard from since the last report.
     pub fn take_touched(&mut self) -> Vec<SessionId> {
         let mut touched = Vec::new();
-        for conn in self.conns.iter_mut().filter(|conn| conn.touched && !conn.is_local) {
-            conn.touched = false;
-            if conn.phase == Phase::Open {
-                touched.push(conn.session);
+        for token in std::mem::take(&mut self.liveness.heard) {
+            if let Some(conn) = self.conns.get_mut(token)
+                && !conn.is_local
+            {
+                conn.touched = false;
+                if conn.phase == Phase::Open {
+                    touched.push(conn.session);
+                }
             }
         }
-        for (session, holder) in &self.sessions {
-            if let Holder::Api(api) = holder
-                && api.take_touched()
-            {
+        let sessions = &self.sessions;
+        self.liveness.api.retain(|session| {
+            let Some(Holder::Api(api)) = sessions.get(session) else { return false };
+            if api.take_touched() {
                 touched.push(*session);
             }
-        }
+            true
+        });
         touched
+    }
+
+    /// The client of the connection was heard from.
+    pub fn hear(&mut self, conn: &mut Conn) {
+        if !std::mem::replace(&mut conn.touched, true) {
+            self.liveness.heard.push(conn.token);
+        }
     }
 
     /// The report sent at `sent` was confirmed.
@@ -227,9 +264,8 @@ impl Core {
         for session in sessions {
             match self.sessions.get(session) {
                 Some(Holder::Conn(token)) => {
-                    if let Some(conn) = self.conns.get_mut(*token) {
-                        conn.touched = true;
-                    }
+                    let token = *token;
+                    self.with_conn(token, Self::hear);
                 }
                 Some(Holder::Api(api)) => api.touch(),
                 None => {}
@@ -250,6 +286,13 @@ impl Core {
 
     /// Lets go of connections whose sessions nobody vouches for, and of those that never asked for a session.
     pub fn let_go(&mut self) {
+        // The last report vouches for all, as a rule.
+        if self.is_vouched_for(self.confirmed, self.liveness.shortest_timeout_ms)
+            && self.now < self.liveness.next_look
+        {
+            return;
+        }
+        self.liveness.next_look = self.now + self.options.handshake_timeout / HANDSHAKE_LOOKS;
         let mut gone = Vec::new();
         for conn in self.conns.iter_mut() {
             let late = match conn.phase {
