@@ -123,6 +123,7 @@ pub struct Core {
     pub now: Instant,
     /// All sessions touched until then are confirmed alive.
     pub confirmed: Instant,
+    /// Which connections and sessions there is something to do for.
     pub liveness: super::sessions::Liveness,
     /// When an active tracker answered last.
     pub heard: Option<Instant>,

@@ -43,7 +43,7 @@ pub struct Establishing {
 #[derive(Debug)]
 pub struct Liveness {
     /// Connections heard from since the last report.
-    pub heard: Vec<ConnToken>,
+    heard: Vec<ConnToken>,
     /// Sessions of the gRPC API, which are heard from elsewhere.
     api: BTreeSet<SessionId>,
     /// Of all sessions so far.

@@ -21,7 +21,7 @@ use menagerie_jute::{
 use menagerie_link::{Ensemble, Proposer};
 use menagerie_proto::ServiceResult;
 use menagerie_proto::consensus::{Consensus, ConsensusStatus, Proposals, Tail};
-use menagerie_proto::session_tracker::Established;
+use menagerie_proto::session_tracker::{Established, Touched};
 use menagerie_proto::tree_store::{
     LinkItem, LinkQueue, ReadOutcome, ReadPlacement, SessionEvent, SessionInfo, StoreLink, WatchSet,
 };

@@ -152,6 +152,45 @@ fn a_session_of_the_api_is_kept_alive_only_while_the_tracker_vouches_for_it() {
 }
 
 #[test]
+fn a_session_that_was_heard_from_is_reported_once_and_again_when_the_report_fails() {
+    let mut bench = Bench::new(true);
+    bench.request(OpCode::Ping, -2);
+    bench.request(OpCode::Ping, -2);
+    assert_eq!(bench.core.take_touched(), [SESSION]);
+    assert_eq!(bench.core.take_touched(), []);
+    bench.core.touch_failed(&[SESSION]);
+    assert_eq!(bench.core.take_touched(), [SESSION]);
+}
+
+#[test]
+fn connections_are_let_go_that_nobody_vouches_for_or_that_ask_for_no_session() {
+    let mut bench = Bench::new(true);
+    bench.conn = accept(&mut bench.core);
+    bench.conn().phase = Phase::Connecting(Connecting { read_only: None, is_new: false });
+    let target = EstablishTarget::Conn(bench.conn);
+    let established = Established { session: SESSION, password: [1; 16], timeout_ms: 30_000, zxid: Zxid(0) };
+    bench.core.granted(target, false, Some(established));
+    let silent = accept(&mut bench.core);
+    let dead = |bench: &mut Bench, token| bench.core.conns.get_mut(token).expect("still there").dead;
+    let token = bench.conn;
+    for seconds in [6, 6] {
+        bench.core.now += Duration::from_secs(seconds);
+        bench.core.touched(bench.core.now, &Touched::default());
+        bench.core.let_go();
+    }
+    assert!(
+        !dead(&mut bench, token) && dead(&mut bench, silent),
+        "vouched for, and ten seconds without a session"
+    );
+    bench.core.now += Duration::from_secs(9);
+    bench.core.let_go();
+    assert!(!dead(&mut bench, token), "a third of 30 s is not over");
+    bench.core.now += Duration::from_secs(2);
+    bench.core.let_go();
+    assert!(dead(&mut bench, token));
+}
+
+#[test]
 fn no_answer_is_older_than_the_session() {
     let mut bench = Bench::new(true);
     bench.request(OpCode::Ping, -2);
