@@ -15,7 +15,9 @@ mod run;
 mod store;
 
 pub use checkpoint::{CHECKPOINT_THREAD, CheckpointReader, StreamItem, TreeSurvey, survey};
-pub use checkpoint::{ChangeSource, CheckpointDirectory, CheckpointStorage, CheckpointStore, RecordVisitor};
+pub use checkpoint::{
+    ChangeSource, CheckpointDirectory, CheckpointStorage, CheckpointStore, Pieces, RecordVisitor,
+};
 pub use error::TreeStoreError;
 pub use options::TreeStoreOptions;
 pub use store::{LocalTreeStore, open};

@@ -4,16 +4,16 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io::{self, IoSlice};
-use std::ops::Bound;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use menagerie_log::Fs;
 use menagerie_tree::Meta;
+use menagerie_tree::checkpoint::put_record;
 use menagerie_tree_store::{
-    ChangeSource, CheckpointDirectory, CheckpointStorage, CheckpointStore, RecordVisitor, TreeStoreError,
-    TreeStoreOptions,
+    ChangeSource, CheckpointDirectory, CheckpointStorage, CheckpointStore, Pieces, RecordVisitor,
+    TreeStoreError, TreeStoreOptions,
 };
 use menagerie_types::LogIndex;
 use parking_lot::Mutex;
@@ -187,23 +187,21 @@ impl CheckpointStore for Store {
         self.records.iter().try_for_each(|(key, value)| visit(key, value))
     }
 
-    fn records_after(
-        &self,
-        after: Option<&[u8]>,
-        bytes: usize,
-    ) -> Result<Vec<(Bytes, Bytes)>, TreeStoreError> {
-        let start = after.map_or(Bound::Unbounded, Bound::Excluded);
-        let mut len = 0;
-        let records = self.records.range::<[u8], _>((start, Bound::Unbounded)).take_while(|(key, value)| {
-            let fits = len < bytes;
-            len += key.len() + value.len();
-            fits
-        });
-        Ok(records.map(|(key, value)| (key.clone(), value.clone())).collect())
+    fn pieces(&self, bytes: usize) -> Result<Pieces<'_>, TreeStoreError> {
+        let mut records = self.records.iter();
+        Ok(Box::new(std::iter::from_fn(move || {
+            let mut piece = BytesMut::new();
+            while piece.len() < bytes
+                && let Some((key, value)) = records.next()
+            {
+                put_record(&mut piece, key, value);
+            }
+            (!piece.is_empty()).then(|| Ok(piece.freeze()))
+        })))
     }
 
-    fn fill(&mut self, records: Vec<(Bytes, Bytes)>) -> Result<(), TreeStoreError> {
-        self.records.extend(records);
+    fn fill(&mut self, key: &[u8], value: &[u8]) -> Result<(), TreeStoreError> {
+        self.records.insert(Bytes::copy_from_slice(key), Bytes::copy_from_slice(value));
         Ok(())
     }
 

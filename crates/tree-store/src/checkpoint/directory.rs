@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! LOCK              held by the process that uses the directory
-//! MANIFEST          one line: `menagerie tree-store format=1 checkpoint=3 index=4711 crc=0a1b2c3d`, the crc32c (hex) of
+//! MANIFEST          one line: `menagerie tree-store format=2 checkpoint=3 index=4711 crc=0a1b2c3d`, the crc32c (hex) of
 //!                   what stands before ` crc=`
 //! checkpoint-3/     the checkpoint, the sled tree that the manifest names
 //! LOADING           how many times in a row that checkpoint was opened without coming to an end
@@ -19,8 +19,8 @@ use std::path::{Path, PathBuf};
 use menagerie_types::LogIndex;
 use tracing::{error, warn};
 
-use super::meta::FORMAT;
-use super::sled_store::{SledCheckpoint, sync_path};
+use super::sled_db::sync_path;
+use super::sled_store::SledCheckpoint;
 use super::store::{CheckpointDirectory, CheckpointStorage, CheckpointStore};
 use crate::{TreeStoreError, TreeStoreOptions};
 
@@ -28,6 +28,8 @@ use crate::{TreeStoreError, TreeStoreOptions};
 const LOADING_MAX: u32 = 5;
 /// Checkpoints that were set aside and are kept.
 const ASIDE_MAX: usize = 3;
+/// Of the data directory. In format 1, records were keys of sled.
+const FORMAT: u32 = 2;
 const MANIFEST: &str = "MANIFEST";
 const LOADING: &str = "LOADING";
 
@@ -69,7 +71,9 @@ impl DataDirectory {
         }
         let mut this = Self { path: path.into(), cache_bytes, manifest: Manifest::default(), _lock: lock };
         match read_manifest(path)? {
-            Found::Manifest(manifest) => this.manifest = manifest,
+            Found::Manifest(manifest, FORMAT) => this.manifest = manifest,
+            // Before the checkpoint is brought into today's form, which an earlier version cannot read.
+            Found::Manifest(manifest, _) => this.write_manifest(manifest)?,
             Found::Nothing => this.write_manifest(Manifest { checkpoint: 1, index: LogIndex(0) })?,
             Found::Damaged(what) => this.recover_manifest(&what)?,
         }
@@ -223,7 +227,8 @@ struct Manifest {
 
 enum Found {
     Nothing,
-    Manifest(Manifest),
+    /// And its format.
+    Manifest(Manifest, u32),
     Damaged(String),
 }
 
@@ -251,8 +256,9 @@ fn read_manifest(directory: &Path) -> Result<Found, TreeStoreError> {
             known: FORMAT,
         }),
         _ if whole.is_none() => Ok(Found::Damaged("it fails its checksum".into())),
-        (Some(_), Some(checkpoint), Some(index)) => {
-            Ok(Found::Manifest(Manifest { checkpoint, index: LogIndex(index) }))
+        (Some(format), Some(checkpoint), Some(index)) => {
+            // No greater than today's.
+            Ok(Found::Manifest(Manifest { checkpoint, index: LogIndex(index) }, format as u32))
         }
         _ => Ok(Found::Damaged("it lacks a number".into())),
     }
@@ -296,10 +302,10 @@ mod tests {
     #[test]
     fn data_of_a_newer_version_is_left_alone() {
         let dir = tempfile::tempdir().expect("temporary directory");
-        let text = "menagerie tree-store format=2 checkpoint=1 and=more\n";
+        let text = "menagerie tree-store format=3 checkpoint=1 and=more\n";
         fs::write(dir.path().join(MANIFEST), text).expect("write manifest");
         let error = DataDirectory::open(dir.path(), CACHE_BYTES).expect_err("newer format");
-        assert!(matches!(error, TreeStoreError::NewerFormat { found: 2, known: 1, .. }));
+        assert!(matches!(error, TreeStoreError::NewerFormat { found: 3, known: 2, .. }));
         let names: Vec<_> = fs::read_dir(dir.path()).expect("list").collect();
         assert_eq!(names.len(), 1, "nothing was made");
         assert_eq!(fs::read_to_string(dir.path().join(MANIFEST)).expect("read"), text);

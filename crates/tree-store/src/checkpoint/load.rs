@@ -11,9 +11,6 @@ use super::store::{CheckpointStore, no_changes};
 use super::stream::StreamReader;
 use crate::TreeStoreError;
 
-/// Records of a peer's checkpoint written to disk at a time.
-const FILL_RECORDS: usize = 1000;
-
 /// The state that a checkpoint holds, if it adds up; None if it was never committed.
 pub(super) fn load(store: &dyn CheckpointStore) -> Result<Option<State>, TreeStoreError> {
     let Some(meta) = store.meta()? else { return Ok(None) };
@@ -31,7 +28,6 @@ pub(super) async fn receive(
 ) -> Result<State, TreeStoreError> {
     let mut reader = StreamReader::default();
     let mut loader = State::loader();
-    let mut batch = Vec::new();
     let mut meta = None;
     while let Some(piece) = pieces.recv().await {
         reader.push(&piece);
@@ -44,16 +40,12 @@ pub(super) async fn receive(
                 continue;
             }
             feed(&mut loader, &key, &value)?;
-            batch.push((key, value));
-            if batch.len() == FILL_RECORDS {
-                store.fill(std::mem::take(&mut batch))?;
-            }
+            store.fill(&key, &value)?;
         }
     }
     let Some(meta) = meta.filter(|_| reader.is_empty()) else {
         return Err(TreeStoreError::Corrupt("the stream ended too early".into()));
     };
-    store.fill(batch)?;
     let state = finish(loader, &meta)?;
     store.commit(&mut no_changes, &meta)?;
     Ok(state)

@@ -13,7 +13,7 @@ use crate::TreeStoreError;
 /// Key of the record. Those of the state begin with a letter.
 pub(crate) const META_KEY: &[u8] = b"\0meta";
 /// The newest layout of records and meta that this version reads, and the one it writes.
-pub(crate) const FORMAT: u32 = 1;
+const FORMAT: u32 = 1;
 
 /// The record for `meta`.
 pub(crate) fn encode(meta: &Meta) -> Vec<u8> {
@@ -22,19 +22,25 @@ pub(crate) fn encode(meta: &Meta) -> Vec<u8> {
 
 /// Reads the record. The format is judged first: nothing else is known of a newer one.
 pub(crate) fn decode(record: &[u8], path: &Path) -> Result<Meta, TreeStoreError> {
-    let body = open_envelope(record).map_err(|error| match error {
+    let body = open(record, path)?;
+    Meta::decode(body).map_err(|error| TreeStoreError::Corrupt(error.to_string()))
+}
+
+/// Format and checksum before `body`.
+pub(super) fn envelope(body: &[u8]) -> Vec<u8> {
+    let format = FORMAT.to_be_bytes();
+    let crc = crc32c::crc32c_append(crc32c::crc32c(&format), body);
+    [&format, &crc.to_be_bytes(), body].concat()
+}
+
+/// What [`envelope`] was put around. `path` is what errors name.
+pub(super) fn open<'a>(record: &'a [u8], path: &Path) -> Result<&'a [u8], TreeStoreError> {
+    open_envelope(record).map_err(|error| match error {
         EnvelopeError::Newer(found) => {
             TreeStoreError::NewerFormat { path: path.into(), found, known: FORMAT }
         }
         EnvelopeError::Corrupt => TreeStoreError::Corrupt("meta record is damaged".into()),
-    })?;
-    Meta::decode(body).map_err(|error| TreeStoreError::Corrupt(error.to_string()))
-}
-
-fn envelope(body: &[u8]) -> Vec<u8> {
-    let format = FORMAT.to_be_bytes();
-    let crc = crc32c::crc32c_append(crc32c::crc32c(&format), body);
-    [&format, &crc.to_be_bytes(), body].concat()
+    })
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,10 +1,15 @@
 //! The durable copy of the state: taken on a thread of its own, always rebuildable.
 
+mod block;
 mod directory;
 mod handle;
 mod load;
+mod merge;
 mod meta;
 mod pending;
+mod run_file;
+mod runs;
+mod sled_db;
 mod sled_store;
 mod store;
 mod stream;
@@ -16,6 +21,8 @@ pub const CHECKPOINT_THREAD: &str = "checkpoint";
 
 pub(crate) use directory::SledStorage;
 pub(crate) use handle::Checkpointer;
-pub use store::{ChangeSource, CheckpointDirectory, CheckpointStorage, CheckpointStore, RecordVisitor};
+pub use store::{
+    ChangeSource, CheckpointDirectory, CheckpointStorage, CheckpointStore, Pieces, RecordVisitor,
+};
 pub use stream::{CheckpointReader, StreamItem};
 pub use survey::{TreeSurvey, survey};

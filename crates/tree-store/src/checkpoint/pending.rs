@@ -1,26 +1,26 @@
-//! Changes on their way into sled.
+//! Changes that an earlier version had not put into sled when it ended.
 //!
-//! sled takes a large atomic batch at several kB of memory for each record, which it keeps. So many changes are made
-//! durable in a file of their own first, and then put into sled in small batches. If that is cut short it is done again,
-//! from the beginning, when the checkpoint is opened the next time.
+//! In format 1 all records lay in sled, and more changes than one batch should hold were durable in a file before they
+//! were put in:
 //!
 //! ```text
 //! magic "mnagrchg" | format u32 (1) | records as in a checkpoint stream, the meta record last
 //! | crc32c u32 of everything before                                                                      big-endian
 //! ```
-//! A record without a value removes its key. A file that fails its checksum was never put into sled.
+//! A record without a value removes its key. A file that fails its checksum was never put in.
 
 use std::fs::{self, File};
-use std::io::{self, BufReader, BufWriter, ErrorKind, Read, Write};
+use std::io::{self, BufReader, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
-use bytes::{Bytes, BytesMut};
-use menagerie_tree::checkpoint::put_record;
-use menagerie_tree::{Meta, Record};
+use bytes::Bytes;
+use menagerie_tree::Meta;
+use tracing::info;
 
 use super::meta::{self, META_KEY};
-use super::sled_store::sync_path;
-use super::store::ChangeSource;
+use super::sled_db::sync_path;
+use super::sled_store::SledCheckpoint;
+use super::store::CheckpointStore;
 use super::stream::StreamReader;
 use crate::TreeStoreError;
 
@@ -28,49 +28,43 @@ use crate::TreeStoreError;
 const HEAD: &[u8; 12] = b"mnagrchg\0\0\0\x01";
 const CRC_LEN: u64 = 4;
 const PIECE_BYTES: usize = 64 * 1024;
-
 /// Takes keys with their new values; none where the key goes.
 type Visitor<'a> = dyn FnMut(Vec<(Bytes, Option<Bytes>)>) -> Result<(), TreeStoreError> + 'a;
 
+/// Commits what the file in the checkpoint's directory holds, unless it counts already, and removes it.
+pub(super) fn finish(store: &mut SledCheckpoint, path: &Path) -> Result<(), TreeStoreError> {
+    let pending = Pending::of(path);
+    if let Some(meta) = pending.meta()?
+        && store.meta()?.is_none_or(|found| found.index < meta.index)
+    {
+        info!(path = %path.display(), index = %meta.index, "finishing a checkpoint that was cut short");
+        let mut all = Vec::new();
+        pending.for_each(&mut |changes| {
+            let owned =
+                |(key, value): (Bytes, Option<Bytes>)| (key.to_vec(), value.map(|value| value.to_vec()));
+            all.extend(changes.into_iter().map(owned));
+            Ok(())
+        })?;
+        let mut all = Some(all);
+        store.commit(&mut || Ok(all.take()), &meta)?;
+    }
+    pending.remove()
+}
+
 /// The file, which need not be there.
 #[derive(Debug)]
-pub(super) struct Pending {
+struct Pending {
     path: PathBuf,
 }
 
 impl Pending {
     /// That of the checkpoint in `directory`.
-    pub(super) fn of(directory: &Path) -> Self {
+    fn of(directory: &Path) -> Self {
         Self { path: directory.join("pending") }
     }
 
-    /// Writes `first`, all of `rest`, and `meta`. Durable on return; on an error nothing of it counts.
-    pub(super) fn write(
-        &self,
-        first: Vec<Record>,
-        rest: &mut ChangeSource<'_>,
-        meta: &Meta,
-    ) -> Result<(), TreeStoreError> {
-        let file = File::create(&self.path).map_err(self.failed("cannot make"))?;
-        let mut out = Checked { file: BufWriter::with_capacity(PIECE_BYTES, file), crc: 0 };
-        out.put(HEAD).map_err(self.failed("cannot write"))?;
-        let mut slice = Some(first);
-        while let Some(changes) = slice {
-            let mut records = BytesMut::new();
-            for (key, value) in &changes {
-                put_record(&mut records, key, value.as_deref().unwrap_or_default());
-            }
-            out.put(&records).map_err(self.failed("cannot write"))?;
-            slice = rest()?;
-        }
-        let mut last = BytesMut::new();
-        put_record(&mut last, META_KEY, &meta::encode(meta));
-        out.put(&last).and_then(|()| out.end()).map_err(self.failed("cannot write"))?;
-        self.sync_directory()
-    }
-
     /// What the file leads to; none if there is no file, or none that was ever whole.
-    pub(super) fn meta(&self) -> Result<Option<Meta>, TreeStoreError> {
+    fn meta(&self) -> Result<Option<Meta>, TreeStoreError> {
         let whole = match self.is_whole() {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             whole => whole.map_err(self.failed("cannot read"))?,
@@ -82,7 +76,7 @@ impl Pending {
     }
 
     /// Visits all changes in pieces, and returns what they lead to.
-    pub(super) fn for_each(&self, visit: &mut Visitor<'_>) -> Result<Meta, TreeStoreError> {
+    fn for_each(&self, visit: &mut Visitor<'_>) -> Result<Meta, TreeStoreError> {
         let mut input = self.open().map_err(self.failed("cannot read"))?;
         let mut reader = StreamReader::default();
         let mut buffer = vec![0; PIECE_BYTES];
@@ -104,7 +98,7 @@ impl Pending {
     }
 
     /// The changes are in sled, durably, or of no use.
-    pub(super) fn remove(&self) -> Result<(), TreeStoreError> {
+    fn remove(&self) -> Result<(), TreeStoreError> {
         match fs::remove_file(&self.path) {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
             removed => {
@@ -152,30 +146,13 @@ impl Pending {
     }
 }
 
-/// Sums up what it writes.
-struct Checked {
-    file: BufWriter<File>,
-    crc: u32,
-}
-
-impl Checked {
-    fn put(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.crc = crc32c::crc32c_append(self.crc, bytes);
-        self.file.write_all(bytes)
-    }
-
-    fn end(&mut self) -> io::Result<()> {
-        self.file.write_all(&self.crc.to_be_bytes())?;
-        self.file.flush()?;
-        self.file.get_ref().sync_all()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use menagerie_types::{LogIndex, Zxid};
 
     use super::*;
+
+    const CACHE_BYTES: u64 = 1 << 20;
 
     fn meta(index: u64) -> Meta {
         Meta {
@@ -190,72 +167,68 @@ mod tests {
         }
     }
 
-    fn changes() -> Vec<Record> {
-        vec![(b"n/a".to_vec(), Some(b"value".to_vec())), (b"n/b".to_vec(), None)]
+    /// As format 1 had it: a changed, an unchanged and a removed record in sled.
+    fn old_checkpoint(dir: &Path) {
+        let db = sled::Config::new().path(dir).open().expect("sled");
+        for (key, value) in [("n/a", "old"), ("n/b", "same"), ("n/c", "gone"), ("s1", "session")] {
+            db.insert(key, value).expect("inserted");
+        }
+        db.insert(META_KEY, meta::encode(&meta(1))).expect("inserted");
+        db.flush().expect("flushed");
     }
 
-    fn written(dir: &Path) -> Pending {
-        let pending = Pending::of(dir);
-        let mut rest = vec![changes(), Vec::new()];
-        pending.write(changes(), &mut || Ok(rest.pop()), &meta(9)).expect("written");
-        pending
+    /// A file as format 1 wrote it.
+    fn pending_file() -> Vec<u8> {
+        let mut file =
+            b"mnagrchg\0\0\0\x01\0\0\0\x03n/a\0\0\0\x03new\0\0\0\x03n/c\0\0\0\0\0\0\0\x05\0meta\0\0\0\x4d"
+                .to_vec();
+        file.extend(meta::encode(&meta(9)));
+        file.extend(crc32c::crc32c(&file).to_be_bytes());
+        file
+    }
+
+    fn found(dir: &Path) -> (u64, Vec<String>) {
+        let store = SledCheckpoint::open(dir, CACHE_BYTES).expect("opened");
+        let mut records = Vec::new();
+        store
+            .for_each(&mut |key, value| {
+                records.push(format!("{}={}", key.escape_ascii(), value.escape_ascii()));
+                Ok(())
+            })
+            .expect("read");
+        (store.meta().expect("read").expect("there").index.0, records)
     }
 
     #[test]
-    fn what_was_written_comes_back_in_order() {
+    fn a_commit_that_was_cut_short_is_finished_and_one_that_was_not_is_not_repeated() {
         let dir = tempfile::tempdir().expect("temporary directory");
-        let pending = written(dir.path());
-        let mut found = Vec::new();
-        let reached = pending.for_each(&mut |changes| {
-            found.extend(changes.into_iter().map(|(key, value)| (key.to_vec(), value.map(|v| v.to_vec()))));
-            Ok(())
-        });
-        assert_eq!(reached.expect("whole"), meta(9));
-        assert_eq!(found, [changes(), changes()].concat());
-        pending.remove().expect("removed");
-        assert_eq!(pending.meta().expect("no error"), None);
-        pending.remove().expect("nothing is there");
-    }
-
-    #[test]
-    fn the_file_is_these_bytes() {
-        let dir = tempfile::tempdir().expect("temporary directory");
-        let pending = Pending::of(dir.path());
-        pending.write(changes(), &mut || Ok(None), &meta(9)).expect("written");
-        let bytes = fs::read(dir.path().join("pending")).expect("readable");
-        let head =
-            b"mnagrchg\0\0\0\x01\0\0\0\x03n/a\0\0\0\x05value\0\0\0\x03n/b\0\0\0\0\0\0\0\x05\0meta\0\0\0\x4d";
-        assert_eq!(&bytes[..head.len()], head);
-        let (content, crc) = bytes.split_at(bytes.len() - 4);
-        assert_eq!(crc, crc32c::crc32c(content).to_be_bytes());
+        old_checkpoint(dir.path());
+        let path = dir.path().join("pending");
+        fs::write(&path, pending_file()).expect("written");
+        let expected = (9, ["n/a=new", "n/b=same", "s1=session"].map(String::from).to_vec());
+        assert_eq!(found(dir.path()), expected);
+        assert!(!path.exists());
+        fs::write(&path, pending_file()).expect("written");
+        assert_eq!(found(dir.path()), expected);
+        assert!(!path.exists());
     }
 
     #[test]
     fn a_file_that_is_cut_or_damaged_was_never_there() {
         let dir = tempfile::tempdir().expect("temporary directory");
-        let pending = written(dir.path());
-        let path = dir.path().join("pending");
-        let bytes = fs::read(&path).expect("readable");
+        let pending = Pending::of(dir.path());
+        let bytes = pending_file();
         for len in 0..bytes.len() {
-            fs::write(&path, &bytes[..len]).expect("cut");
+            fs::write(&pending.path, &bytes[..len]).expect("cut");
             assert_eq!(pending.meta().expect("no error"), None, "{len} bytes");
         }
         for at in 0..bytes.len() {
             let mut flipped = bytes.clone();
             flipped[at] ^= 1;
-            fs::write(&path, flipped).expect("damaged");
+            fs::write(&pending.path, flipped).expect("damaged");
             assert_eq!(pending.meta().expect("no error"), None, "byte {at}");
         }
-        fs::write(&path, bytes).expect("restored");
+        fs::write(&pending.path, bytes).expect("restored");
         assert_eq!(pending.meta().expect("no error"), Some(meta(9)));
-    }
-
-    #[test]
-    fn an_error_of_the_changes_is_passed_on() {
-        let dir = tempfile::tempdir().expect("temporary directory");
-        let pending = Pending::of(dir.path());
-        let written = pending.write(changes(), &mut || Err(TreeStoreError::Restoring), &meta(9));
-        assert!(matches!(written, Err(TreeStoreError::Restoring)));
-        assert_eq!(pending.meta().expect("no error"), None);
     }
 }

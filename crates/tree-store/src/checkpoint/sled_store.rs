@@ -1,134 +1,270 @@
-//! A checkpoint in sled, always rebuildable from the log or from a peer.
+//! A checkpoint in sled and sorted files beside it, always rebuildable from the log or from a peer.
 //!
-//! One tree, so that a batch is atomic; more changes than one batch should hold go by way of a file of pending changes.
-//! sled's `flush` issues no fsync on Linux and never one for its blob files: both are synced here before a commit counts.
-//! sled may panic on damaged files: every call is caught (where the build unwinds) and reported as corruption.
+//! sled has one tree. In it lie the records of the layer, the list of the runs that count ([`super::runs`]) and the meta record,
+//! and they change together in one atomic batch. Whatever such a batch names is on disk before it. Files that are not in
+//! the list, and records of other layers, are what a crash left, and are removed.
 
-use std::collections::HashSet;
-use std::ffi::OsString;
-use std::fs::File;
-use std::ops::Bound;
-use std::os::unix::fs::MetadataExt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::mpsc;
-use std::time::{Duration, Instant};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
+use menagerie_tree::checkpoint::{put_record, take_record};
 use menagerie_tree::{Meta, Record};
-use tracing::info;
 
-use super::CHECKPOINT_THREAD;
+use super::merge::Merge;
 use super::meta::{self, META_KEY};
-use super::pending::Pending;
-use super::store::{ChangeSource, CheckpointStore, RecordVisitor};
+use super::run_file::{self, RunReader, RunWriter};
+use super::runs::{LAYERS, RUNS_KEY, Run, Runs, layer_key, layer_range, record_key};
+use super::sled_db::{SledDb, files_bytes};
+use super::store::{ChangeSource, CheckpointStore, Pieces, RecordVisitor};
+use super::{CHECKPOINT_THREAD, pending};
 use crate::TreeStoreError;
 
-/// A second net only: what counts is synced by [`SledCheckpoint::commit`].
-const FLUSH_EVERY_MS: u64 = 1000;
+/// A commit goes into the layer if it has no more records and bytes, and if the layer does not come to have more than so many.
+const COMMIT_MAX: Size = Size { records: 500, bytes: 512 * 1024 };
+const LAYER_MAX: Size = Size { records: 5000, bytes: 4 * 1024 * 1024 };
+/// Changes that are sorted at a time: a run holds as many.
+const SORT_BYTES: usize = 8 * 1024 * 1024;
+/// Keys removed by one batch. sled keeps several kB for each key of a large one.
+const BATCH_KEYS: usize = 500;
+/// Records of the layer that are read as one block.
+const BLOCK_RECORDS: usize = 64;
+/// Bytes read at a time when all are, and how many such pieces may wait.
+const PIECE_BYTES: usize = 256 * 1024;
+const PIECES_AHEAD: usize = 4;
 
-/// Changes that go into one batch.
-const BATCH_RECORDS: usize = 1000;
-/// Records read at a time when all are, and how many such pieces may wait.
-const PIECE_RECORDS: usize = 512;
-const PIECES_AHEAD: usize = 8;
-/// Records written after which sled is opened anew: it gives back the memory that its pages have come to take.
-const REOPEN_RECORDS: usize = 20_000;
-
-/// sled's flusher works once a second, and may have much to write.
-const LOCK_PATIENCE: Duration = Duration::from_secs(30);
-const LOCK_PAUSE: Duration = Duration::from_millis(5);
-const CANNOT_LOCK: &str = "cannot lock";
-
-/// A directory with one sled tree.
+/// A directory with one sled tree and files of runs.
 pub(crate) struct SledCheckpoint {
-    /// None only while it is opened anew, or when that has failed.
-    db: Option<sled::Db>,
-    cache_bytes: u64,
-    path: PathBuf,
-    pending: Pending,
-    /// Records since it was opened.
-    written: usize,
-    /// Blob files that are on stable storage. sled never writes to one twice.
-    synced_blobs: HashSet<OsString>,
+    db: SledDb,
+    parts: Runs,
+    /// What is in the layer, or more.
+    layer: Size,
+    next_id: u64,
+    /// Runs that are whole and not in the list yet.
+    unlisted: Vec<Run>,
+    /// Changes that are not sorted yet.
+    unsorted: Vec<Record>,
+    unsorted_bytes: usize,
+    /// What is filled in in order.
+    sorted: Option<RunWriter>,
 }
 
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Size {
+    records: usize,
+    bytes: usize,
+}
+
+impl Size {
+    const UNKNOWN: Self = Self { records: usize::MAX, bytes: usize::MAX };
+
+    fn of(records: &[Record]) -> Self {
+        let bytes = records.iter().map(|(key, value)| key.len() + value.as_ref().map_or(0, Vec::len)).sum();
+        Self { records: records.len(), bytes }
+    }
+
+    fn plus(self, other: Self) -> Self {
+        Self {
+            records: self.records.saturating_add(other.records),
+            bytes: self.bytes.saturating_add(other.bytes),
+        }
+    }
+
+    fn fits(self, max: Self) -> bool {
+        self.records <= max.records && self.bytes <= max.bytes
+    }
+}
+
+/// The blocks of a part, in order.
+type Blocks<'a> = Box<dyn Iterator<Item = Result<Bytes, TreeStoreError>> + 'a>;
+
 impl SledCheckpoint {
-    /// Opens the directory, or makes it. What was cut short is done to the end.
+    /// Opens the directory, or makes it. What was cut short is done to the end or taken back.
     pub(crate) fn open(path: &Path, cache_bytes: u64) -> Result<Self, TreeStoreError> {
         let mut this = Self {
-            db: None,
-            cache_bytes,
-            path: path.into(),
-            pending: Pending::of(path),
-            written: 0,
-            synced_blobs: HashSet::new(),
+            db: SledDb::open(path, cache_bytes)?,
+            parts: Runs::default(),
+            layer: Size::default(),
+            next_id: 1,
+            unlisted: Vec::new(),
+            unsorted: Vec::new(),
+            unsorted_bytes: 0,
+            sorted: None,
         };
-        this.open_sled()?;
-        if let Some(pending) = this.pending.meta()?
-            && this.meta()?.is_none_or(|meta| meta.index < pending.index)
-        {
-            info!(path = %path.display(), index = %pending.index, "finishing a checkpoint that was cut short");
-            this.put_pending()?;
+        if let Some(record) = this.db.get(RUNS_KEY)? {
+            this.parts = Runs::decode(&record, path)?;
+            this.next_id = this.parts.next_id();
         }
-        this.pending.remove()?;
+        if this.meta()?.is_some() {
+            // Counted before the next commit; it may be all of a checkpoint of format 1.
+            this.layer = Size::UNKNOWN;
+        }
+        this.remove_unlisted()?;
+        pending::finish(&mut this, path)?;
         Ok(this)
     }
 
-    /// Opens sled again, to get rid of what it keeps in memory. Its flusher holds the lock for a moment after it is dropped.
-    fn reopen_sled(&mut self) -> Result<(), TreeStoreError> {
-        self.db = None;
-        let deadline = Instant::now() + LOCK_PATIENCE;
-        loop {
-            match self.open_sled() {
-                Err(TreeStoreError::Io { doing: CANNOT_LOCK, .. }) if Instant::now() < deadline => {
-                    std::thread::sleep(LOCK_PAUSE);
-                }
-                outcome => return outcome,
+    /// Removes what does not count.
+    fn remove_unlisted(&mut self) -> Result<(), TreeStoreError> {
+        for id in run_file::list(self.db.path())? {
+            if !self.parts.runs.iter().any(|run| run.id == id) {
+                run_file::remove(self.db.path(), id)?;
             }
+            self.next_id = self.next_id.max(id + 1);
+        }
+        let [from, to] = layer_range(self.parts.layer);
+        self.remove_keys(LAYERS[0], &from)?;
+        self.remove_keys(&to, LAYERS[1])
+    }
+
+    fn remove_keys(&self, from: &[u8], to: &[u8]) -> Result<(), TreeStoreError> {
+        loop {
+            let keys = self.db.range(from, to)?.take(BATCH_KEYS).map(|entry| Ok(entry?.0));
+            let keys = keys.collect::<Result<Vec<_>, TreeStoreError>>()?;
+            if keys.is_empty() {
+                return Ok(());
+            }
+            let mut batch = sled::Batch::default();
+            keys.into_iter().for_each(|key| batch.remove(key));
+            self.db.apply(batch, 0)?;
         }
     }
 
-    fn open_sled(&mut self) -> Result<(), TreeStoreError> {
-        let config = sled::Config::new()
-            .path(&self.path)
-            .cache_capacity(self.cache_bytes)
-            .flush_every_ms(Some(FLUSH_EVERY_MS));
-        let db = guarded(&self.path, || config.open().map_err(|error| corrupt(&self.path, error)))?;
-        (self.db, self.written) = (Some(db), 0);
+    fn begin_run(&mut self) -> Result<RunWriter, TreeStoreError> {
+        let id = self.next_id;
+        self.next_id += 1;
+        RunWriter::new(self.db.path(), id)
+    }
+
+    /// Makes a run of what is not sorted. Of two changes of a key the later one counts.
+    fn sort(&mut self) -> Result<(), TreeStoreError> {
+        let mut records = std::mem::take(&mut self.unsorted);
+        self.unsorted_bytes = 0;
+        if records.is_empty() {
+            return Ok(());
+        }
+        records.sort_by(|(a, _), (b, _)| a.cmp(b));
+        let mut run = self.begin_run()?;
+        let mut records = records.into_iter().peekable();
+        while let Some((key, value)) = records.next() {
+            if records.peek().is_none_or(|(next, _)| *next != key) {
+                run.put(&key, value.as_deref().unwrap_or_default())?;
+            }
+        }
+        self.unlisted.extend(run.end()?);
         Ok(())
     }
 
-    fn db(&self) -> Result<&sled::Db, TreeStoreError> {
-        self.db.as_ref().ok_or(TreeStoreError::Stopping)
+    fn put_unsorted(&mut self, record: Record) -> Result<(), TreeStoreError> {
+        self.unsorted_bytes += record.0.len() + record.1.as_ref().map_or(0, Vec::len);
+        self.unsorted.push(record);
+        if self.unsorted_bytes >= SORT_BYTES { self.sort() } else { Ok(()) }
     }
 
-    fn apply(&mut self, batch: sled::Batch, records: usize) -> Result<(), TreeStoreError> {
-        let db = self.db()?;
-        guarded(&self.path, || {
-            db.apply_batch(batch).map_err(|error| TreeStoreError::Write(error.to_string()))
-        })?;
-        self.written += records;
+    /// Makes runs of the layer and of all changes, and lets them count.
+    fn commit_runs(
+        &mut self,
+        first: Vec<Record>,
+        rest: &mut ChangeSource<'_>,
+        meta: &Meta,
+    ) -> Result<(), TreeStoreError> {
+        if let Some(sorted) = self.sorted.take() {
+            self.unlisted.extend(sorted.end()?);
+        }
+        if self.layer != Size::default() {
+            let mut run = self.begin_run()?;
+            let mut layer = Merge::new([self.layer_blocks()?])?;
+            while let Some(put) = layer.next_with(|key, value| run.put(key, value))? {
+                put?;
+            }
+            drop(layer);
+            self.unlisted.extend(run.end()?);
+        }
+        first.into_iter().try_for_each(|record| self.put_unsorted(record))?;
+        while let Some(slice) = rest()? {
+            slice.into_iter().try_for_each(|record| self.put_unsorted(record))?;
+        }
+        self.sort()?;
+        let mut parts = Runs { layer: self.next_id, ..self.parts.clone() };
+        self.next_id += 1;
+        parts.runs.append(&mut self.unlisted);
+        self.list(parts, Some(meta))?;
+        self.layer = Size::default();
+        self.remove_unlisted()
+    }
+
+    /// Makes `parts` the ones that count, and `meta` what they hold, durably. Names of files are durable before they are listed.
+    fn list(&mut self, parts: Runs, meta: Option<&Meta>) -> Result<(), TreeStoreError> {
+        self.db.sync()?;
+        let mut batch = sled::Batch::default();
+        batch.insert(RUNS_KEY, parts.encode());
+        if let Some(meta) = meta {
+            batch.insert(META_KEY, meta::encode(meta));
+        }
+        self.db.apply(batch, 0)?;
+        self.db.sync()?;
+        self.parts = parts;
         Ok(())
     }
 
-    /// Puts the pending changes into the tree, durably.
-    fn put_pending(&mut self) -> Result<(), TreeStoreError> {
-        let pending = Pending::of(&self.path);
-        let meta = pending.for_each(&mut |changes| {
-            let records = changes.len();
-            self.apply(batch_of(changes), records)
-        })?;
-        let mut last = sled::Batch::default();
-        last.insert(META_KEY, meta::encode(&meta));
-        self.apply(last, 1)?;
-        self.sync()
+    fn layer_blocks(&self) -> Result<Blocks<'_>, TreeStoreError> {
+        let layer = self.parts.layer;
+        let [from, to] = layer_range(layer);
+        let mut records = self.db.range(&from, &to)?;
+        Ok(Box::new(std::iter::from_fn(move || {
+            let mut block = BytesMut::new();
+            for record in records.by_ref().take(BLOCK_RECORDS) {
+                match record {
+                    Ok((key, value)) => put_record(&mut block, record_key(layer, &key), &value),
+                    Err(error) => return Some(Err(error)),
+                }
+            }
+            (!block.is_empty()).then(|| Ok(block.freeze()))
+        })))
     }
 
-    /// As many changes as fit into one batch, and one slice more.
+    fn run_blocks(&self, run: Run) -> Result<Blocks<'_>, TreeStoreError> {
+        Ok(Box::new(RunReader::open(self.db.path(), run)?))
+    }
+
+    /// Merges the runs from `first` on into one.
+    fn merge_runs(&mut self, first: usize) -> Result<(), TreeStoreError> {
+        let mut run = self.begin_run()?;
+        let old = self.parts.runs[first..].iter().map(|run| self.run_blocks(*run));
+        let mut merge = Merge::new(old.collect::<Result<Vec<_>, _>>()?)?;
+        while let Some(put) = merge.next_with(|key, value| {
+            // Nothing lies below the first run that a removal would have to hide.
+            if first == 0 && value.is_empty() { Ok(()) } else { run.put(key, value) }
+        })? {
+            put?;
+        }
+        drop(merge);
+        let mut parts = self.parts.clone();
+        parts.runs.truncate(first);
+        parts.runs.extend(run.end()?);
+        self.list(parts, None)?;
+        self.remove_unlisted()
+    }
+
+    /// Adds all changes to the layer.
+    fn commit_layer(&mut self, changes: Vec<Record>, meta: &Meta) -> Result<(), TreeStoreError> {
+        let size = Size::of(&changes);
+        let mut batch = sled::Batch::default();
+        for (key, value) in changes {
+            batch.insert(layer_key(self.parts.layer, &key), value.unwrap_or_default());
+        }
+        batch.insert(META_KEY, meta::encode(meta));
+        batch.insert(RUNS_KEY, self.parts.encode());
+        self.db.apply(batch, size.bytes)?;
+        self.db.sync()?;
+        self.layer = self.layer.plus(size);
+        Ok(())
+    }
+
+    /// As many changes as a commit to the layer may have, and one slice more.
     fn first_changes(changes: &mut ChangeSource<'_>) -> Result<Vec<Record>, TreeStoreError> {
         let mut first = Vec::new();
-        while first.len() <= BATCH_RECORDS
+        while Size::of(&first).fits(COMMIT_MAX)
             && let Some(slice) = changes()?
         {
             first.extend(slice);
@@ -136,305 +272,103 @@ impl SledCheckpoint {
         Ok(first)
     }
 
-    fn sync(&mut self) -> Result<(), TreeStoreError> {
-        let db = self.db()?;
-        guarded(&self.path, || db.flush().map_err(|error| TreeStoreError::Write(error.to_string())))?;
-        let blobs = self.path.join("blobs");
-        let mut present = HashSet::new();
-        if blobs.is_dir() {
-            for entry in std::fs::read_dir(&blobs).map_err(TreeStoreError::io("cannot list", &blobs))? {
-                let name = entry.map_err(TreeStoreError::io("cannot list", &blobs))?.file_name();
-                if !self.synced_blobs.contains(&name) {
-                    sync_blob(&blobs.join(&name))?;
-                }
-                present.insert(name);
-            }
-            sync_path(&blobs)?;
+    fn write(&mut self, changes: &mut ChangeSource<'_>, meta: &Meta) -> Result<(), TreeStoreError> {
+        let first = Self::first_changes(changes)?;
+        let size = Size::of(&first);
+        let is_filled = self.sorted.is_some() || !self.unsorted.is_empty() || !self.unlisted.is_empty();
+        if !is_filled && size.fits(COMMIT_MAX) && self.layer.plus(size).fits(LAYER_MAX) {
+            self.commit_layer(first, meta)
+        } else {
+            self.commit_runs(first, changes, meta)
         }
-        self.synced_blobs = present;
-        sync_path(&self.path.join("db"))?;
-        sync_path(&self.path)
+    }
+
+    /// Until the end, an error, or nobody listens any more.
+    fn read_ahead(&self, ahead: &mpsc::SyncSender<Result<Bytes, TreeStoreError>>) {
+        match self.pieces(PIECE_BYTES) {
+            Ok(mut pieces) => drop(pieces.try_for_each(|piece| ahead.send(piece))),
+            Err(error) => drop(ahead.send(Err(error))),
+        }
     }
 }
 
 impl CheckpointStore for SledCheckpoint {
     fn meta(&self) -> Result<Option<Meta>, TreeStoreError> {
-        let db = self.db()?;
-        let bytes = guarded(&self.path, || db.get(META_KEY).map_err(|error| corrupt(&self.path, error)))?;
-        bytes.map(|bytes| meta::decode(&bytes, &self.path)).transpose()
+        self.db.get(META_KEY)?.map(|bytes| meta::decode(&bytes, self.db.path())).transpose()
     }
 
-    /// sled reads ahead on a thread of its own.
+    fn pieces(&self, bytes: usize) -> Result<Pieces<'_>, TreeStoreError> {
+        let runs = self.parts.runs.iter().map(|run| self.run_blocks(*run));
+        let mut merge = Merge::new(runs.chain([self.layer_blocks()]).collect::<Result<Vec<_>, _>>()?)?;
+        Ok(Box::new(std::iter::from_fn(move || next_piece(&mut merge, bytes).transpose())))
+    }
+
+    /// Reads ahead on a thread of its own.
     fn for_each(&self, visit: &mut RecordVisitor<'_>) -> Result<(), TreeStoreError> {
-        let db = self.db()?;
         std::thread::scope(|scope| {
-            let (pieces, read) = mpsc::sync_channel(PIECES_AHEAD);
+            let (ahead, pieces) = mpsc::sync_channel(PIECES_AHEAD);
             std::thread::Builder::new()
                 .name(CHECKPOINT_THREAD.into())
-                .spawn_scoped(scope, || read_ahead(db, &self.path, pieces))
-                .map_err(TreeStoreError::io("cannot start a thread to read", &self.path))?;
-            for piece in read {
-                for (key, value) in piece? {
-                    if &*key != META_KEY {
-                        visit(&key, &value)?;
-                    }
+                .spawn_scoped(scope, move || self.read_ahead(&ahead))
+                .map_err(TreeStoreError::io("cannot start a thread to read", self.db.path()))?;
+            for piece in pieces {
+                let piece = piece?;
+                let mut records = &piece[..];
+                while let Some((key, value)) = take_record(&mut records) {
+                    visit(key, value)?;
                 }
             }
             Ok(())
         })
     }
 
-    fn records_after(
-        &self,
-        after: Option<&[u8]>,
-        bytes: usize,
-    ) -> Result<Vec<(Bytes, Bytes)>, TreeStoreError> {
-        let start = after.map_or(Bound::Unbounded, Bound::Excluded);
-        let mut range = self.db()?.range::<&[u8], _>((start, Bound::Unbounded));
-        let (mut records, mut len) = (Vec::new(), 0);
-        while len < bytes
-            && let Some((key, value)) =
-                guarded(&self.path, || range.next().transpose().map_err(|error| corrupt(&self.path, error)))?
-        {
-            if &*key != META_KEY {
-                len += key.len() + value.len();
-                records.push((Bytes::copy_from_slice(&key), Bytes::copy_from_slice(&value)));
-            }
-        }
-        Ok(records)
-    }
-
     fn disk_bytes(&self) -> Result<u64, TreeStoreError> {
-        files_bytes(&self.path)
+        files_bytes(self.db.path())
     }
 
-    fn fill(&mut self, records: Vec<(Bytes, Bytes)>) -> Result<(), TreeStoreError> {
-        let (mut batch, count) = (sled::Batch::default(), records.len());
-        for (key, value) in records {
-            batch.insert(&key[..], &value[..]);
-        }
-        self.apply(batch, count)
+    fn fill(&mut self, key: &[u8], value: &[u8]) -> Result<(), TreeStoreError> {
+        let mut sorted = match self.sorted.take() {
+            Some(sorted) => sorted,
+            None => self.begin_run()?,
+        };
+        let is_next = key > sorted.last_key();
+        let put = if is_next { sorted.put(key, value) } else { Ok(()) };
+        self.sorted = Some(sorted);
+        if is_next { put } else { self.put_unsorted((key.to_vec(), Some(value.to_vec()))) }
     }
 
     fn commit(&mut self, changes: &mut ChangeSource<'_>, meta: &Meta) -> Result<(), TreeStoreError> {
-        let first = Self::first_changes(changes)?;
-        if first.len() > BATCH_RECORDS {
-            if let Err(error) = self.pending.write(first, changes, meta) {
-                // Whatever is there is not whole, or no worse than what it leads to.
-                let _ = self.pending.remove();
-                return Err(error);
-            }
-            self.put_pending()?;
-            self.pending.remove()?;
-        } else {
-            let records = first.len();
-            let mut batch = batch_of(first);
-            batch.insert(META_KEY, meta::encode(meta));
-            self.apply(batch, records + 1)?;
-            self.sync()?;
+        let written = self.write(changes, meta);
+        if written.is_err() {
+            (self.unsorted, self.unsorted_bytes, self.sorted) = (Vec::new(), 0, None);
+            self.unlisted.clear();
+            // What cannot be removed now is when the checkpoint is opened the next time.
+            let _ = self.remove_unlisted();
         }
-        if self.written > REOPEN_RECORDS { self.reopen_sled() } else { Ok(()) }
+        written
+    }
+
+    fn tidy(&mut self) -> Result<(), TreeStoreError> {
+        if let Some(first) = self.parts.worth_merging() {
+            self.merge_runs(first)?;
+        }
+        self.db.reopen_in_time()
     }
 }
 
-fn batch_of<B: AsRef<[u8]>>(changes: Vec<(B, Option<B>)>) -> sled::Batch {
-    let mut batch = sled::Batch::default();
-    for (key, value) in changes {
-        match value {
-            Some(value) => batch.insert(key.as_ref(), value.as_ref()),
-            None => batch.remove(key.as_ref()),
+/// The next records, without those that are removed.
+fn next_piece(merge: &mut Merge<Bytes, Blocks<'_>>, bytes: usize) -> Result<Option<Bytes>, TreeStoreError> {
+    let mut piece = BytesMut::with_capacity(bytes + bytes / 8);
+    let mut put = |key: &[u8], value: &[u8]| {
+        if !value.is_empty() {
+            put_record(&mut piece, key, value);
         }
-    }
-    batch
-}
-
-/// Records as sled hands them out, or what was wrong.
-type Piece = Result<Vec<(sled::IVec, sled::IVec)>, TreeStoreError>;
-
-/// Until the end, an error, or nobody listens any more.
-fn read_ahead(db: &sled::Db, path: &Path, pieces: mpsc::SyncSender<Piece>) {
-    let mut records = db.iter();
-    loop {
-        let piece = guarded(path, || {
-            let piece: Result<Vec<_>, _> = records.by_ref().take(PIECE_RECORDS).collect();
-            piece.map_err(|error| corrupt(path, error))
-        });
-        let is_last = piece.as_ref().map_or(true, Vec::is_empty);
-        if pieces.send(piece).is_err() || is_last {
-            return;
-        }
-    }
-}
-
-/// sled's panics come out as errors.
-fn guarded<T>(path: &Path, call: impl FnOnce() -> Result<T, TreeStoreError>) -> Result<T, TreeStoreError> {
-    catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|panic| {
-        let text = panic.downcast_ref::<String>().map(String::as_str);
-        let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("without a word");
-        let line = text.lines().next().unwrap_or_default();
-        Err(TreeStoreError::Corrupt(format!("{}: sled panicked: {line}", path.join("db").display())))
-    })
-}
-
-/// What sled cannot read is corrupt; what the system does not let it read is not.
-fn corrupt(path: &Path, error: sled::Error) -> TreeStoreError {
-    use std::io::ErrorKind::{InvalidData, NotFound, Other, UnexpectedEof};
-    match error {
-        sled::Error::Io(source) if source.to_string().contains("could not acquire lock") => {
-            TreeStoreError::Io { doing: CANNOT_LOCK, path: path.into(), source }
-        }
-        sled::Error::Io(source)
-            if !matches!(source.kind(), InvalidData | NotFound | Other | UnexpectedEof) =>
-        {
-            TreeStoreError::Io { doing: "cannot read", path: path.into(), source }
-        }
-        sled::Error::Corruption { at: Some(at), .. } => TreeStoreError::Corrupt(format!(
-            "{} is corrupt at offset {}: what sled reads there fails its checksum",
-            path.join("db").display(),
-            at.lid()
-        )),
-        // Its settings stand in a file of their own, and are written once.
-        sled::Error::Unsupported(what) => {
-            TreeStoreError::Corrupt(format!("{} is corrupt at offset 0: {what}", path.join("conf").display()))
-        }
-        other => TreeStoreError::Corrupt(format!("{}: {other}", path.join("db").display())),
-    }
-}
-
-/// What the files in a directory and below take on disk. sled removes files at any time.
-pub(crate) fn files_bytes(dir: &Path) -> Result<u64, TreeStoreError> {
-    let gone = |error: std::io::Error| match error.kind() {
-        std::io::ErrorKind::NotFound => Ok(0),
-        _ => Err(TreeStoreError::io("cannot measure", dir)(error)),
+        piece.len() < bytes
     };
-    let entries = match std::fs::read_dir(dir) {
-        Ok(entries) => entries,
-        Err(error) => return gone(error),
-    };
-    let mut sum = 0;
-    for entry in entries {
-        let measured = entry.and_then(|entry| Ok((entry.path(), entry.metadata()?)));
-        sum += match measured {
-            Ok((path, metadata)) if metadata.is_dir() => files_bytes(&path)?,
-            Ok((_, metadata)) => metadata.blocks() * 512,
-            Err(error) => gone(error)?,
-        };
-    }
-    Ok(sum)
-}
-
-pub(crate) fn sync_path(path: &Path) -> Result<(), TreeStoreError> {
-    File::open(path).and_then(|file| file.sync_all()).map_err(TreeStoreError::io("cannot sync", path))
-}
-
-/// sled removes blobs it no longer needs at any time.
-fn sync_blob(path: &Path) -> Result<(), TreeStoreError> {
-    match File::open(path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
-        opened => opened.and_then(|file| file.sync_all()).map_err(TreeStoreError::io("cannot sync", path)),
-    }
+    while merge.next_with(&mut put)? == Some(true) {}
+    Ok((!piece.is_empty()).then(|| piece.freeze()))
 }
 
 #[cfg(test)]
-mod tests {
-    use menagerie_types::{LogIndex, Zxid};
-
-    use super::*;
-
-    const CACHE_BYTES: u64 = 1 << 20;
-
-    fn meta(index: u64) -> Meta {
-        Meta {
-            index: LogIndex(index),
-            time_ms: 0,
-            zxid: Zxid(0),
-            digest: 0,
-            znodes: 0,
-            sessions: 0,
-            incarnations: 0,
-            replicas: 0,
-        }
-    }
-
-    /// `count` records with `value`, all but the first of them there.
-    fn slice(count: usize, value: u8) -> Vec<Record> {
-        let record = |n| (format!("n/{n:06}").into_bytes(), (n > 0).then(|| vec![value; 9]));
-        (0..count).map(record).collect()
-    }
-
-    fn once(changes: Vec<Record>) -> impl FnMut() -> Result<Option<Vec<Record>>, TreeStoreError> {
-        let mut changes = Some(changes);
-        move || Ok(changes.take())
-    }
-
-    fn content(store: &SledCheckpoint) -> Vec<Record> {
-        let mut all = Vec::new();
-        store
-            .for_each(&mut |key, value| {
-                all.push((key.to_vec(), Some(value.to_vec())));
-                Ok(())
-            })
-            .expect("readable");
-        all
-    }
-
-    #[test]
-    fn many_changes_are_committed_like_few_and_sled_opened_anew() {
-        let dir = tempfile::tempdir().expect("temporary directory");
-        let mut store = SledCheckpoint::open(dir.path(), CACHE_BYTES).expect("opened");
-        store.commit(&mut once(vec![(b"n/000000".to_vec(), Some(b"old".to_vec()))]), &meta(1)).expect("few");
-        assert_eq!(content(&store).len(), 1);
-        let many = REOPEN_RECORDS + 1;
-        let mut slices = vec![slice(many, 2), slice(BATCH_RECORDS + 1, 1)];
-        store.commit(&mut || Ok(slices.pop()), &meta(2)).expect("many");
-        assert_eq!(store.written, 0, "opened anew");
-        assert_eq!(content(&store), slice(many, 2)[1..]);
-        assert_eq!(store.meta().expect("readable").expect("there"), meta(2));
-        assert!(!dir.path().join("pending").exists());
-    }
-
-    #[test]
-    fn a_commit_that_was_cut_short_is_done_to_the_end() {
-        for put_in in [0, 3] {
-            let dir = tempfile::tempdir().expect("temporary directory");
-            let mut store = SledCheckpoint::open(dir.path(), CACHE_BYTES).expect("opened");
-            store.commit(&mut once(slice(10, 1)), &meta(1)).expect("committed");
-            store.pending.write(slice(20, 2), &mut || Ok(None), &meta(2)).expect("written");
-            store
-                .fill(vec![(Bytes::from_static(b"n/000005"), Bytes::from(vec![2; put_in]))])
-                .expect("some of it");
-            drop(store);
-            let store = SledCheckpoint::open(dir.path(), CACHE_BYTES).expect("opened");
-            assert_eq!(content(&store), slice(20, 2)[1..]);
-            assert_eq!(store.meta().expect("readable").expect("there"), meta(2));
-        }
-    }
-
-    /// Found by a soak: the lock was still held, and the replica ended.
-    #[test]
-    fn it_is_opened_anew_however_long_the_old_one_holds_the_lock() {
-        let dir = tempfile::tempdir().expect("temporary directory");
-        let mut store = SledCheckpoint::open(dir.path(), CACHE_BYTES).expect("opened");
-        store.commit(&mut once(slice(10, 1)), &meta(1)).expect("committed");
-        let held = store.db().expect("open").clone();
-        let holder = std::thread::spawn(move || {
-            std::thread::sleep(LOCK_PAUSE * 20);
-            drop(held);
-        });
-        store.reopen_sled().expect("opened anew");
-        holder.join().expect("no panic");
-        assert_eq!(content(&store), slice(10, 1)[1..]);
-    }
-
-    #[test]
-    fn pending_changes_that_are_in_it_already_are_not_put_in_again() {
-        let dir = tempfile::tempdir().expect("temporary directory");
-        let mut store = SledCheckpoint::open(dir.path(), CACHE_BYTES).expect("opened");
-        store.commit(&mut once(slice(10, 3)), &meta(3)).expect("committed");
-        store.pending.write(slice(10, 2), &mut || Ok(None), &meta(2)).expect("written");
-        drop(store);
-        let store = SledCheckpoint::open(dir.path(), CACHE_BYTES).expect("opened");
-        assert_eq!(content(&store), slice(10, 3)[1..]);
-        assert!(!dir.path().join("pending").exists());
-    }
-}
+#[path = "sled_store_tests.rs"]
+mod tests;

@@ -11,6 +11,9 @@ use crate::{TreeStoreError, TreeStoreOptions};
 /// Takes the records of a checkpoint, key and value.
 pub type RecordVisitor<'a> = dyn FnMut(&[u8], &[u8]) -> Result<(), TreeStoreError> + 'a;
 
+/// Records one after the other, as [`menagerie_tree::checkpoint::put_record`] writes them.
+pub type Pieces<'a> = Box<dyn Iterator<Item = Result<Bytes, TreeStoreError>> + 'a>;
+
 /// Yields the changes since the last checkpoint, a slice at a time; none at the end.
 pub type ChangeSource<'a> = dyn FnMut() -> Result<Option<Vec<Record>>, TreeStoreError> + 'a;
 
@@ -59,26 +62,28 @@ pub trait CheckpointStore: Send {
     /// What the checkpoint covers; None before the first commit.
     fn meta(&self) -> Result<Option<Meta>, TreeStoreError>;
 
-    /// Visits every record but the meta record, in key order. Checksums are the visitor's affair.
-    fn for_each(&self, visit: &mut RecordVisitor<'_>) -> Result<(), TreeStoreError>;
+    /// Every record but the meta record, in key order, in pieces of about so many bytes. Checksums of records are the
+    /// reader's affair.
+    fn pieces(&self, bytes: usize) -> Result<Pieces<'_>, TreeStoreError>;
 
-    /// The records that [`Self::for_each`] visits after the one with the key `after`, or the first ones: about `bytes`
-    /// of them, none only at the end.
-    fn records_after(
-        &self,
-        after: Option<&[u8]>,
-        bytes: usize,
-    ) -> Result<Vec<(Bytes, Bytes)>, TreeStoreError>;
+    /// Visits all of them.
+    fn for_each(&self, visit: &mut RecordVisitor<'_>) -> Result<(), TreeStoreError>;
 
     /// What the checkpoint takes on disk, in bytes; 0 where that does not matter.
     fn disk_bytes(&self) -> Result<u64, TreeStoreError> {
         Ok(0)
     }
 
-    /// Adds records to a checkpoint that has never been committed. Not durable before a commit.
-    fn fill(&mut self, records: Vec<(Bytes, Bytes)>) -> Result<(), TreeStoreError>;
+    /// Adds a record to a checkpoint that has never been committed; each key once, best in order. Not durable before a
+    /// commit.
+    fn fill(&mut self, key: &[u8], value: &[u8]) -> Result<(), TreeStoreError>;
 
     /// Applies all changes and the meta record, atomically. On return they are on stable storage. An error of `changes` is
     /// passed on, and leaves the checkpoint as it was.
     fn commit(&mut self, changes: &mut ChangeSource<'_>, meta: &Meta) -> Result<(), TreeStoreError>;
+
+    /// Work that can wait until a commit counts.
+    fn tidy(&mut self) -> Result<(), TreeStoreError> {
+        Ok(())
+    }
 }

@@ -84,7 +84,7 @@ impl CheckpointThread {
                 Ok(None) => return,
                 Err(_) => {
                     began = Some(Instant::now());
-                    drop(self.checkpoint());
+                    drop(self.checkpoint_and_tidy());
                     due = Instant::now() + interval;
                 }
             }
@@ -93,7 +93,7 @@ impl CheckpointThread {
 
     async fn serve(&mut self, request: Request) {
         match request {
-            Request::Checkpoint(done) => drop(done.send(self.checkpoint())),
+            Request::Checkpoint(done) => drop(done.send(self.checkpoint_and_tidy())),
             Request::Stream(pieces) => self.stream(&pieces).await,
             Request::Install(mut pieces, done) => drop(done.send(self.install(&mut pieces).await)),
             Request::Verify(done) => drop(done.send(self.verify())),
@@ -131,19 +131,31 @@ impl CheckpointThread {
                 metrics::histogram!("snapshottime").record(began.elapsed().as_secs_f64() * 1e3);
                 debug!(%index, whole, elapsed = ?began.elapsed(), "checkpoint is durable");
                 self.replica.set_checkpoint_index(index);
-                self.keep_small();
                 Ok(index)
             }
             Err(TreeStoreError::Restoring) => Err(TreeStoreError::Restoring),
-            Err(error) => {
-                metrics::counter!("menagerie_tree_store_checkpoint_failures_total").increment(1);
-                self.store = None;
-                // What failed to reach the disk once is not known to reach it the next time, and without checkpoints the
-                // log grows until it fills the disk: whoever starts this replica again has looked at the disk.
-                self.replica.fail(format!("the checkpoint cannot be written: {}", chain(&error)));
-                Err(error)
-            }
+            Err(error) => Err(self.failed(error)),
         }
+    }
+
+    /// What failed to reach the disk once is not known to reach it the next time, and without checkpoints the log grows until it
+    /// fills the disk: whoever starts this replica again has looked at the disk.
+    fn failed(&mut self, error: TreeStoreError) -> TreeStoreError {
+        metrics::counter!("menagerie_tree_store_checkpoint_failures_total").increment(1);
+        self.store = None;
+        self.replica.fail(format!("the checkpoint cannot be written: {}", chain(&error)));
+        error
+    }
+
+    /// As [`Self::checkpoint`], with the work that a checkpoint leaves behind.
+    fn checkpoint_and_tidy(&mut self) -> Result<LogIndex, TreeStoreError> {
+        let index = self.checkpoint()?;
+        if let Some(store) = &mut self.store {
+            let tidied = store.tidy();
+            tidied.map_err(|error| self.failed(error))?;
+        }
+        self.keep_small();
+        Ok(index)
     }
 
     /// Adds what has changed to the checkpoint.
@@ -195,19 +207,19 @@ impl CheckpointThread {
         while more {
             let mut records = Vec::new();
             more = self.replica.checkpoint_slice(takeovers, &mut records)?;
-            let there = records.into_iter().filter_map(|(key, value)| Some((key.into(), value?.into())));
-            store.fill(there.collect())?;
+            let mut there = records.iter().filter_map(|(key, value)| Some((key, value.as_ref()?)));
+            there.try_for_each(|(key, value)| store.fill(key, value))?;
         }
         Ok(())
     }
 
-    /// Writes the checkpoint again if it takes far more room than it needs. When that fails the current one still
-    /// counts, and has grown by nothing.
+    /// Writes the checkpoint's records into an empty one if it takes far more room than it needs. When that fails the current one still counts,
+    /// and has grown by nothing.
     fn keep_small(&mut self) {
-        let bytes = match self.store.as_ref().map(|store| store.disk_bytes()) {
-            Some(Ok(bytes)) => bytes,
-            Some(Err(error)) => return warn!(%error, "the checkpoint's size is not known"),
-            None => return,
+        let Some(store) = &self.store else { return };
+        let bytes = match store.disk_bytes() {
+            Ok(bytes) => bytes,
+            Err(error) => return warn!(%error, "the checkpoint's size is not known"),
         };
         self.replica.set_checkpoint_disk_bytes(bytes);
         let options = &self.replica.options;
@@ -217,20 +229,33 @@ impl CheckpointThread {
             return;
         }
         let began = Instant::now();
-        match self.write_whole() {
-            Ok(index) => {
-                self.rewrite_above = 0;
-                self.replica.set_checkpoint_index(index);
-                let after = self.store.as_ref().and_then(|store| store.disk_bytes().ok()).unwrap_or(0);
-                self.replica.set_checkpoint_disk_bytes(after);
-                metrics::counter!("menagerie_tree_store_checkpoint_rewrites_total").increment(1);
-                info!(before = bytes, after, needed, elapsed = ?began.elapsed(), "checkpoint written anew, it had grown");
-            }
+        let next = match self.rewritten() {
+            Ok(next) => next,
             Err(error) => {
                 self.rewrite_above = bytes + bytes / 4;
-                warn!(bytes, needed, error = %chain(&error), "checkpoint not written anew; it is tried again when it has grown by a quarter");
+                return warn!(bytes, needed, error = %chain(&error), "checkpoint not written anew; it is tried again when it has grown by a quarter");
             }
+        };
+        if let Err(error) = self.directory.adopt_next(self.replica.checkpoint_index()) {
+            // Which of the two counts is not known any more.
+            let error = self.failed(error);
+            return error!(%error, "checkpoint written anew, but not in its place");
         }
+        let after = next.disk_bytes().unwrap_or(0);
+        (self.store, self.rewrite_above) = (Some(next), 0);
+        self.replica.set_checkpoint_disk_bytes(after);
+        metrics::counter!("menagerie_tree_store_checkpoint_rewrites_total").increment(1);
+        info!(before = bytes, after, needed, elapsed = ?began.elapsed(), "checkpoint written anew, it had grown");
+    }
+
+    /// The same records in the next directory, without a look at the state.
+    fn rewritten(&mut self) -> Result<Box<dyn CheckpointStore>, TreeStoreError> {
+        let stored = self.store.as_ref().ok_or(TreeStoreError::Stopping)?;
+        let meta = stored.meta()?.ok_or(TreeStoreError::Stopping)?;
+        let mut next = self.directory.next()?;
+        stored.for_each(&mut |key, value| next.fill(key, value))?;
+        next.commit(&mut no_changes, &meta)?;
+        Ok(next)
     }
 
     /// Sends the whole checkpoint; the next one waits meanwhile, so that all records are of the same index.
@@ -248,14 +273,8 @@ impl CheckpointThread {
     async fn send_records(&self, pieces: &mpsc::Sender<ServiceResult<Bytes>>) -> Result<(), TreeStoreError> {
         let Some(store) = &self.store else { return Err(TreeStoreError::Stopping) };
         let Some(meta) = store.meta()? else { return Err(TreeStoreError::Stopping) };
-        let mut records = store.records_after(None, PIECE_BYTES)?;
-        while let Some((last, _)) = records.last().cloned() {
-            let mut piece = BytesMut::with_capacity(PIECE_BYTES);
-            for (key, value) in records {
-                put_record(&mut piece, &key, &value);
-            }
-            send(pieces, piece.freeze()).await?;
-            records = store.records_after(Some(&last), PIECE_BYTES)?;
+        for piece in store.pieces(PIECE_BYTES)? {
+            send(pieces, piece?).await?;
         }
         let mut piece = BytesMut::new();
         put_record(&mut piece, META_KEY, &meta::encode(&meta));

@@ -185,7 +185,7 @@ async fn data_of_a_newer_version_is_refused_and_left_alone() {
     bench.reach(LogIndex(1)).await;
     let dir = bench.stop().await;
     let manifest = dir.path().join("MANIFEST");
-    let text = fs::read_to_string(&manifest).expect("manifest").replace("format=1", "format=9");
+    let text = fs::read_to_string(&manifest).expect("manifest").replace("format=2", "format=9");
     fs::write(&manifest, &text).expect("pretend");
     let error =
         open(options(1, &dir), log.ensemble(), Stores::new(vec![])).await.map(drop).expect_err("newer");
