@@ -13,6 +13,9 @@ use crate::about::About;
 use crate::limits::Limits;
 use crate::tls::Secure;
 
+/// Longer than a client on the same network takes to answer, and than a fast disk takes to sync.
+const ATTENTION: Duration = Duration::from_micros(200);
+
 /// Settings of a gateway; [`GatewayOptions::default`] is ZooKeeper's behaviour.
 #[derive(Clone, Debug)]
 pub struct GatewayOptions {
@@ -25,6 +28,9 @@ pub struct GatewayOptions {
     pub threads: usize,
     /// Largest frame a client may send (`jute.maxbuffer`). Default 1,048,575 bytes.
     pub jute_max_buffer: usize,
+    /// How long a worker stays awake for more when it has little to do and more mostly came at once; zero for never. Default
+    /// 200 us, never with a single processor.
+    pub attention: Duration,
     /// Connections from one address (`maxClientCnxns`); 0 for no limit. Default 60.
     pub max_client_cnxns: usize,
     /// A connection that has not asked for a session by then is closed. Default 10 s, as ZooKeeper's.
@@ -80,6 +86,7 @@ impl Default for GatewayOptions {
             client_addr: Some(SocketAddr::from(([127, 0, 0, 1], 2181))),
             secure: None,
             threads: (processors / 2).max(1),
+            attention: if processors > 1 { ATTENTION } else { Duration::ZERO },
             jute_max_buffer: menagerie_jute::frame::LEN_MAX_DEFAULT,
             max_client_cnxns: 60,
             handshake_timeout: Duration::from_secs(10),

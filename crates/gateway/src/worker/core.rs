@@ -92,6 +92,8 @@ pub struct Signals {
     pub touch: Notify,
     /// Reconfigurations wait to be carried out.
     pub reconfigure: Notify,
+    /// Something has come, and there is little to do.
+    pub worked: Notify,
 }
 
 /// See the module.
@@ -105,6 +107,8 @@ pub struct Core {
     pub proposer: Proposer,
     /// Whose results come next, in the order of their numbers.
     pub outstanding: VecDeque<(Target, Instant)>,
+    /// How often something has come, from a client or the replica.
+    pub worked: u64,
     pub link: Option<Box<dyn StoreLink>>,
     pub pending_reads: PendingReads,
     pub syncs: Vec<PendingSync>,
@@ -161,6 +165,7 @@ impl Core {
             sessions: HashMap::new(),
             proposer,
             outstanding: VecDeque::new(),
+            worked: 0,
             link: None,
             pending_reads: PendingReads::default(),
             syncs: Vec::new(),
@@ -231,6 +236,14 @@ impl Core {
     /// The link is broken: reads wait until there is another.
     pub fn unlink(&mut self) {
         self.link = None;
+    }
+
+    /// Notes that something has come.
+    pub fn has_come(&mut self) {
+        self.worked += 1;
+        if self.outstanding.len() <= super::attention::OUTSTANDING_MAX {
+            self.signals.worked.notify_one();
+        }
     }
 
     /// Proposes a command; its result goes to `target`. Returns its number.

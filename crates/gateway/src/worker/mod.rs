@@ -5,6 +5,7 @@
 
 mod accept;
 mod api;
+mod attention;
 mod auth;
 mod conn;
 mod core;
@@ -108,6 +109,7 @@ async fn serve(shared: &Arc<Shared>, intake: &mut Intake) {
     tasks.spawn_local(worker.clone().touch());
     tasks.spawn_local(worker.clone().sync());
     tasks.spawn_local(worker.clone().reconfigure());
+    tasks.spawn_local(worker.clone().attend());
     tasks.spawn_local(worker.clone().answer_words());
     let mut link = tasks::link_task(&worker);
     loop {

@@ -167,6 +167,7 @@ impl Worker {
                 conn.input.extend_from_slice(bytes);
             }
             core.advance(token);
+            core.has_come();
         });
     }
 

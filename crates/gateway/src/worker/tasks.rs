@@ -112,6 +112,7 @@ impl Worker {
             }
             let lost = self.with_core(|core| {
                 items.drain(..).for_each(|item| core.deliver(item));
+                core.has_come();
                 core.lost
             });
             self.flush();

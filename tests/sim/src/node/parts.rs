@@ -215,6 +215,8 @@ impl Starting<'_> {
         let options = GatewayOptions {
             client_addr: Some(([0, 0, 0, 0], CLIENT_PORT).into()),
             threads: self.around.tuning.gateway_threads,
+            // Virtual time stands still while anything is awake.
+            attention: Duration::ZERO,
             touch_interval: defaults.touch_interval.min(least / TOUCHES_PER_TIMEOUT),
             challenge_after: defaults.challenge_after.min(least / CHALLENGE_PART),
             host: Arc::clone(&self.host),
