@@ -44,8 +44,13 @@ class Observers:
 def observe(cluster, seconds: float, disturb) -> dict:
     """What `disturb` does to others; it runs to its end, or as long as they look."""
     observers = Observers(cluster, seconds)
-    disturb()
-    return observers.finish()
+    try:
+        disturb()
+        failed = {}
+    except SystemExit as error:
+        # A server may turn the disturber away, and has not stalled then.
+        failed = {"disturber_failed": str(error).splitlines()[-1]}
+    return {**observers.finish(), **failed}
 
 
 def no_stall(row: str, most: int, settings: Settings) -> None:

@@ -9,8 +9,9 @@ use menagerie_types::{IncarnationId, NodeId, SessionId};
 use crate::lease::{LeaseChange, LeaseKeeper};
 use crate::{ExpiryBuckets, Lease};
 
-/// Expiries proposed and not yet answered; more overdue sessions wait for these.
-const EXPIRING_MAX: usize = 4096;
+/// Expiries proposed and not yet answered; more overdue sessions wait for these. They are applied together, with all of
+/// their ephemerals, and hold up others for so long.
+const EXPIRING_MAX: usize = 256;
 
 /// What differs between trackers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -15,6 +15,7 @@ mod store;
 mod stream;
 mod survey;
 mod thread;
+mod unsorted;
 
 /// The threads that call sled, which panics on damaged files: their panics must not end the process.
 pub const CHECKPOINT_THREAD: &str = "checkpoint";

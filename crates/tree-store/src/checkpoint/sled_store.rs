@@ -17,6 +17,7 @@ use super::run_file::{self, RunReader, RunWriter};
 use super::runs::{LAYERS, RUNS_KEY, Run, Runs, layer_key, layer_range, record_key};
 use super::sled_db::{SledDb, files_bytes};
 use super::store::{ChangeSource, CheckpointStore, Pieces, RecordVisitor};
+use super::unsorted::Unsorted;
 use super::{CHECKPOINT_THREAD, pending};
 use crate::TreeStoreError;
 
@@ -24,7 +25,7 @@ use crate::TreeStoreError;
 const COMMIT_MAX: Size = Size { records: 500, bytes: 512 * 1024 };
 const LAYER_MAX: Size = Size { records: 5000, bytes: 4 * 1024 * 1024 };
 /// Changes that are sorted at a time: a run holds as many.
-const SORT_BYTES: usize = 8 * 1024 * 1024;
+const SORT_BYTES: usize = 16 * 1024 * 1024;
 /// Keys removed by one batch. sled keeps several kB for each key of a large one.
 const BATCH_KEYS: usize = 500;
 /// Records of the layer that are read as one block.
@@ -43,8 +44,8 @@ pub(crate) struct SledCheckpoint {
     /// Runs that are whole and not in the list yet.
     unlisted: Vec<Run>,
     /// Changes that are not sorted yet.
-    unsorted: Vec<Record>,
-    unsorted_bytes: usize,
+    unsorted: Unsorted,
+    sort_bytes: usize,
     /// What is filled in in order.
     sorted: Option<RunWriter>,
 }
@@ -87,8 +88,8 @@ impl SledCheckpoint {
             layer: Size::default(),
             next_id: 1,
             unlisted: Vec::new(),
-            unsorted: Vec::new(),
-            unsorted_bytes: 0,
+            unsorted: Unsorted::default(),
+            sort_bytes: SORT_BYTES,
             sorted: None,
         };
         if let Some(record) = this.db.get(RUNS_KEY)? {
@@ -138,27 +139,23 @@ impl SledCheckpoint {
 
     /// Makes a run of what is not sorted. Of two changes of a key the later one counts.
     fn sort(&mut self) -> Result<(), TreeStoreError> {
-        let mut records = std::mem::take(&mut self.unsorted);
-        self.unsorted_bytes = 0;
-        if records.is_empty() {
-            return Ok(());
+        let records = std::mem::take(&mut self.unsorted);
+        if !records.is_empty() {
+            let mut run = self.begin_run()?;
+            records.visit(&mut |key, value| run.put(key, value))?;
+            self.unlisted.extend(run.end()?);
         }
-        records.sort_by(|(a, _), (b, _)| a.cmp(b));
-        let mut run = self.begin_run()?;
-        let mut records = records.into_iter().peekable();
-        while let Some((key, value)) = records.next() {
-            if records.peek().is_none_or(|(next, _)| *next != key) {
-                run.put(&key, value.as_deref().unwrap_or_default())?;
-            }
-        }
-        self.unlisted.extend(run.end()?);
         Ok(())
     }
 
-    fn put_unsorted(&mut self, record: Record) -> Result<(), TreeStoreError> {
-        self.unsorted_bytes += record.0.len() + record.1.as_ref().map_or(0, Vec::len);
-        self.unsorted.push(record);
-        if self.unsorted_bytes >= SORT_BYTES { self.sort() } else { Ok(()) }
+    fn put_unsorted(&mut self, key: &[u8], value: &[u8]) -> Result<(), TreeStoreError> {
+        self.unsorted.put(key, value);
+        if self.unsorted.bytes() >= self.sort_bytes { self.sort() } else { Ok(()) }
+    }
+
+    fn put_changes(&mut self, changes: Vec<Record>) -> Result<(), TreeStoreError> {
+        let mut changes = changes.into_iter();
+        changes.try_for_each(|(key, value)| self.put_unsorted(&key, value.as_deref().unwrap_or_default()))
     }
 
     /// Makes runs of the layer and of all changes, and lets them count.
@@ -180,9 +177,9 @@ impl SledCheckpoint {
             drop(layer);
             self.unlisted.extend(run.end()?);
         }
-        first.into_iter().try_for_each(|record| self.put_unsorted(record))?;
+        self.put_changes(first)?;
         while let Some(slice) = rest()? {
-            slice.into_iter().try_for_each(|record| self.put_unsorted(record))?;
+            self.put_changes(slice)?;
         }
         self.sort()?;
         let mut parts = Runs { layer: self.next_id, ..self.parts.clone() };
@@ -334,13 +331,13 @@ impl CheckpointStore for SledCheckpoint {
         let is_next = key > sorted.last_key();
         let put = if is_next { sorted.put(key, value) } else { Ok(()) };
         self.sorted = Some(sorted);
-        if is_next { put } else { self.put_unsorted((key.to_vec(), Some(value.to_vec()))) }
+        if is_next { put } else { self.put_unsorted(key, value) }
     }
 
     fn commit(&mut self, changes: &mut ChangeSource<'_>, meta: &Meta) -> Result<(), TreeStoreError> {
         let written = self.write(changes, meta);
         if written.is_err() {
-            (self.unsorted, self.unsorted_bytes, self.sorted) = (Vec::new(), 0, None);
+            (self.unsorted, self.sorted) = (Unsorted::default(), None);
             self.unlisted.clear();
             // What cannot be removed now is when the checkpoint is opened the next time.
             let _ = self.remove_unlisted();

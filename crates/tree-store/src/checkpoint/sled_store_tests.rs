@@ -9,6 +9,8 @@ use super::*;
 use crate::checkpoint::store::no_changes;
 
 const CACHE_BYTES: u64 = 1 << 20;
+/// So that several runs need not be large.
+const SORT_BYTES_HERE: usize = 1 << 20;
 
 type Content = BTreeMap<Vec<u8>, Vec<u8>>;
 
@@ -35,7 +37,9 @@ fn once(changes: Vec<Record>) -> impl FnMut() -> Result<Option<Vec<Record>>, Tre
 }
 
 fn opened(dir: &Path) -> SledCheckpoint {
-    SledCheckpoint::open(dir, CACHE_BYTES).expect("opened")
+    let mut store = SledCheckpoint::open(dir, CACHE_BYTES).expect("opened");
+    store.sort_bytes = SORT_BYTES_HERE;
+    store
 }
 
 fn content(store: &SledCheckpoint) -> Content {
@@ -68,7 +72,7 @@ fn more_changes_than_are_sorted_at_a_time_are_committed_like_few() {
     let dir = tempfile::tempdir().expect("temporary directory");
     let mut store = opened(dir.path());
     store.commit(&mut once(vec![(key(0), Some(b"old".to_vec()))]), &meta(1)).expect("few");
-    let many = SORT_BYTES / 1000 * 3;
+    let many = SORT_BYTES_HERE / 1000 * 3;
     let slice = |value: u8| (0..many).rev().map(|n| (key(n), (n > 0).then(|| vec![value; 1000]))).collect();
     let mut slices = vec![slice(2), slice(1)];
     store.commit(&mut || Ok(slices.pop()), &meta(2)).expect("many");
@@ -111,7 +115,7 @@ fn a_commit_that_fails_leaves_the_checkpoint_as_it_was_and_nothing_behind() {
     let failed = store.commit(
         &mut || {
             slices += 1;
-            let slice = (0..SORT_BYTES / 500).map(|n| (key(n), Some(vec![9; 1000]))).collect();
+            let slice = (0..SORT_BYTES_HERE / 500).map(|n| (key(n), Some(vec![9; 1000]))).collect();
             if slices < 3 { Ok(Some(slice)) } else { Err(TreeStoreError::Restoring) }
         },
         &meta(2),
@@ -129,7 +133,7 @@ fn what_a_crash_left_is_removed() {
     let mut store = opened(dir.path());
     store.commit(&mut once(vec![(key(1), Some(b"1".to_vec()))]), &meta(1)).expect("committed");
     let before = content(&store);
-    (0..2000).for_each(|n| store.put_unsorted((key(n), Some(vec![3; 100]))).expect("put"));
+    (0..2000).for_each(|n| store.put_unsorted(&key(n), &[3; 100]).expect("put"));
     store.sort().expect("written");
     let mut batch = sled::Batch::default();
     batch.insert(layer_key(store.parts.layer + 1, &key(1)), b"3");
