@@ -132,7 +132,8 @@ def stalls(row: dict) -> str:
         met = max(seen["get_max_ms"], seen["ping_max_ms"]) < 100 and not seen["errors"]
         note = "" if seen["observed_to_the_end"] else " (not observed to its end)"
         lines.append([what + note, number(seen["get_max_ms"]), number(seen["ping_max_ms"]), "yes" if met else "**no**",
-                      number(theirs["get_max_ms"]), number(theirs["ping_max_ms"])])
+                      number(theirs["get_max_ms"]) + ("" if theirs.get("expired", 1) else " (its sessions failed before)"),
+                      number(theirs["ping_max_ms"])])
     return f"## Others, while one thing happens\n\n{table(head, lines)}"
 
 

@@ -4,6 +4,7 @@ While it happens, others read at a fixed rate (latency counts from when a read w
 ping. Their longest latencies are the result.
 """
 
+import socket
 import time
 import urllib.error
 import urllib.request
@@ -44,13 +45,34 @@ class Observers:
 def observe(cluster, seconds: float, disturb) -> dict:
     """What `disturb` does to others; it runs to its end, or as long as they look."""
     observers = Observers(cluster, seconds)
+    disturb()
+    return observers.finish()
+
+
+def expiry(cluster, sessions: int, settings: Settings) -> dict:
+    """What the end of so many sessions at once does to others, who begin to look when all their ephemerals are there."""
+    before = znodes(cluster)
+    running = start_bench(
+        "sessions", *target(cluster), "-q", "--count", sessions, "--ephemerals", 10, "--abandon",
+        "--timeout-ms", settings.size(15_000, 4_000), "--source-addresses", SOURCES)
+    while znodes(cluster) < before + 10 * sessions and running.poll() is None:
+        time.sleep(0.1)
+    observers = Observers(cluster, settings.size(45, 12))
+    seen = observers.finish()
     try:
-        disturb()
-        failed = {}
+        return {**seen, "expired": result_of(running, may_fail=True)["opened"]}
     except SystemExit as error:
-        # A server may turn the disturber away, and has not stalled then.
-        failed = {"disturber_failed": str(error).splitlines()[-1]}
-    return {**observers.finish(), **failed}
+        say(f"the sessions could not be made and left: {error}")
+        return {**seen, "expired": 0}
+
+
+def znodes(cluster) -> int:
+    """As `srvr` counts them."""
+    host, port = cluster.hosts().split(",")[0].rsplit(":", 1)
+    with socket.create_connection((host, int(port)), timeout=30) as connection:
+        connection.sendall(b"srvr")
+        answer = b"".join(iter(lambda: connection.recv(4096), b"")).decode()
+    return int(answer.split("Node count:")[1].split()[0])
 
 
 def no_stall(row: str, most: int, settings: Settings) -> None:
@@ -78,9 +100,7 @@ def disturbed(cluster, most: int, settings: Settings) -> dict:
         "multi": observe(cluster, seconds, lambda: bench(
             "load", *target(cluster), "-q", "--mix", "multi", "--multi-ops", 5_000, "--payload", 20,
             "--seconds", seconds / 2, "--warmup", 0)),
-        "expiry": observe(cluster, settings.size(90, 20), lambda: bench(
-            "sessions", *target(cluster), "-q", "--count", sessions, "--ephemerals", 10, "--abandon",
-            "--timeout-ms", settings.size(15_000, 4_000), "--source-addresses", SOURCES)),
+        "expiry": expiry(cluster, sessions, settings),
     }
 
 
