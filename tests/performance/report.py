@@ -128,13 +128,16 @@ def stalls(row: dict) -> str:
     head = ["disturbance", "get max ms", "ping max ms", "below 100 ms", "ZooKeeper's get max ms", "its ping max ms"]
     lines = []
     for what, seen in row["menagerie"].items():
-        theirs = row["zookeeper"][what]
-        met = max(seen["get_max_ms"], seen["ping_max_ms"]) < 100 and not seen["errors"]
-        note = "" if seen["observed_to_the_end"] else " (not observed to its end)"
-        lines.append([what + note, number(seen["get_max_ms"]), number(seen["ping_max_ms"]), "yes" if met else "**no**",
-                      number(theirs["get_max_ms"]) + ("" if theirs.get("expired", 1) else " (its sessions failed before)"),
-                      number(theirs["ping_max_ms"])])
+        theirs = [longest(row["zookeeper"][what], key) for key in ("get_max_ms", "ping_max_ms")]
+        met = "failed" not in seen and max(seen["get_max_ms"], seen["ping_max_ms"]) < 100 and not seen["errors"]
+        note = "" if seen.get("observed_to_the_end") else " (not observed to its end)"
+        ours = [longest(seen, key) for key in ("get_max_ms", "ping_max_ms")]
+        lines.append([what + note, *ours, "yes" if met else "**no**", *theirs])
     return f"## Others, while one thing happens\n\n{table(head, lines)}"
+
+
+def longest(seen: dict, key: str) -> str:
+    return "failed" if "failed" in seen else number(seen[key])
 
 
 PARTS = {"znodes": znodes, "watchers": watchers, "idle": idle, "quiet": quiet, "stalls": stalls}

@@ -58,12 +58,8 @@ def expiry(cluster, sessions: int, settings: Settings) -> dict:
     while znodes(cluster) < before + 10 * sessions and running.poll() is None:
         time.sleep(0.1)
     observers = Observers(cluster, settings.size(45, 12))
-    seen = observers.finish()
-    try:
-        return {**seen, "expired": result_of(running, may_fail=True)["opened"]}
-    except SystemExit as error:
-        say(f"the sessions could not be made and left: {error}")
-        return {**seen, "expired": 0}
+    ended = result_of(running, may_fail=True)
+    return {**observers.finish(), "expired": ended["opened"], "expiry_errors": ended["errors"]}
 
 
 def znodes(cluster) -> int:
@@ -94,14 +90,22 @@ def disturbed(cluster, most: int, settings: Settings) -> dict:
     # Besides those who watch.
     sessions = min(most - 500, settings.size(20_000, 500))
     return {
-        "children": observe(cluster, seconds, lambda: bench(
+        "children": attempt(lambda: observe(cluster, seconds, lambda: bench(
             "load", *target(cluster), "-q", "--mix", "children", "--prefix", "/stall", "--prepared", "--keep",
-            "--children", children, "--seconds", seconds / 2, "--warmup", 0)),
-        "multi": observe(cluster, seconds, lambda: bench(
+            "--children", children, "--seconds", seconds / 2, "--warmup", 0))),
+        "multi": attempt(lambda: observe(cluster, seconds, lambda: bench(
             "load", *target(cluster), "-q", "--mix", "multi", "--multi-ops", 5_000, "--payload", 20,
-            "--seconds", seconds / 2, "--warmup", 0)),
-        "expiry": expiry(cluster, sessions, settings),
+            "--seconds", seconds / 2, "--warmup", 0))),
+        "expiry": attempt(lambda: expiry(cluster, sessions, settings)),
     }
+
+
+def attempt(measure) -> dict:
+    """What is measured, or why it cannot be: a server may not stand what is done to it."""
+    try:
+        return measure()
+    except SystemExit as error:
+        return {"failed": str(error)}
 
 
 def rated(cluster, seconds: float) -> dict:
