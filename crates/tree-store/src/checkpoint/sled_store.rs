@@ -10,6 +10,7 @@ use std::sync::mpsc;
 use bytes::{Bytes, BytesMut};
 use menagerie_tree::checkpoint::{put_record, take_record};
 use menagerie_tree::{Meta, Record};
+use tracing::warn;
 
 use super::merge::Merge;
 use super::meta::{self, META_KEY};
@@ -28,6 +29,8 @@ const LAYER_MAX: Size = Size { records: 5000, bytes: 4 * 1024 * 1024 };
 const SORT_BYTES: usize = 16 * 1024 * 1024;
 /// Keys removed by one batch. sled keeps several kB for each key of a large one.
 const BATCH_KEYS: usize = 500;
+/// Commits between attempts to merge runs.
+const PUT_OFF: usize = 60;
 /// Records of the layer that are read as one block.
 const BLOCK_RECORDS: usize = 64;
 /// Bytes read at a time when all are, and how many such pieces may wait.
@@ -48,6 +51,8 @@ pub(crate) struct SledCheckpoint {
     sort_bytes: usize,
     /// What is filled in in order.
     sorted: Option<RunWriter>,
+    /// Commits to come before runs are merged again.
+    merges_put_off: usize,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -91,13 +96,14 @@ impl SledCheckpoint {
             unsorted: Unsorted::default(),
             sort_bytes: SORT_BYTES,
             sorted: None,
+            merges_put_off: 0,
         };
         if let Some(record) = this.db.get(RUNS_KEY)? {
             this.parts = Runs::decode(&record, path)?;
             this.next_id = this.parts.next_id();
-        }
-        if this.meta()?.is_some() {
-            // Counted before the next commit; it may be all of a checkpoint of format 1.
+            this.layer = this.layer_size()?;
+        } else if this.meta()?.is_some() {
+            // All of a checkpoint of format 1: it becomes a run with the next commit.
             this.layer = Size::UNKNOWN;
         }
         this.remove_unlisted()?;
@@ -204,6 +210,16 @@ impl SledCheckpoint {
         Ok(())
     }
 
+    fn layer_size(&self) -> Result<Size, TreeStoreError> {
+        let [from, to] = layer_range(self.parts.layer);
+        let mut size = Size::default();
+        for record in self.db.range(&from, &to)? {
+            let (key, value) = record?;
+            size = size.plus(Size { records: 1, bytes: key.len() + value.len() });
+        }
+        Ok(size)
+    }
+
     fn layer_blocks(&self) -> Result<Blocks<'_>, TreeStoreError> {
         let layer = self.parts.layer;
         let [from, to] = layer_range(layer);
@@ -224,8 +240,8 @@ impl SledCheckpoint {
         Ok(Box::new(RunReader::open(self.db.path(), run)?))
     }
 
-    /// Merges the runs from `first` on into one.
-    fn merge_runs(&mut self, first: usize) -> Result<(), TreeStoreError> {
+    /// The runs from `first` on as one, which is not listed yet.
+    fn merged(&mut self, first: usize) -> Result<Option<Run>, TreeStoreError> {
         let mut run = self.begin_run()?;
         let old = self.parts.runs[first..].iter().map(|run| self.run_blocks(*run));
         let mut merge = Merge::new(old.collect::<Result<Vec<_>, _>>()?)?;
@@ -236,10 +252,24 @@ impl SledCheckpoint {
             put?;
         }
         drop(merge);
-        let mut parts = self.parts.clone();
-        parts.runs.truncate(first);
-        parts.runs.extend(run.end()?);
-        self.list(parts, None)?;
+        run.end()
+    }
+
+    /// Merges the runs from `first` on into one. When there is no room for it, they stay as they are for a while.
+    fn merge_runs(&mut self, first: usize) -> Result<(), TreeStoreError> {
+        match self.merged(first) {
+            Ok(merged) => {
+                let mut parts = self.parts.clone();
+                parts.runs.truncate(first);
+                parts.runs.extend(merged);
+                self.list(parts, None)?;
+            }
+            Err(error @ TreeStoreError::Io { .. }) => {
+                self.merges_put_off = PUT_OFF;
+                warn!(%error, runs = self.parts.runs.len() - first, "runs of the checkpoint not merged; it is tried again later");
+            }
+            Err(error) => return Err(error),
+        }
         self.remove_unlisted()
     }
 
@@ -346,7 +376,9 @@ impl CheckpointStore for SledCheckpoint {
     }
 
     fn tidy(&mut self) -> Result<(), TreeStoreError> {
-        if let Some(first) = self.parts.worth_merging() {
+        if self.merges_put_off > 0 {
+            self.merges_put_off -= 1;
+        } else if let Some(first) = self.parts.worth_merging() {
             self.merge_runs(first)?;
         }
         self.db.reopen_in_time()

@@ -146,6 +146,29 @@ fn what_a_crash_left_is_removed() {
     assert_eq!(content(&store), Content::new());
 }
 
+#[test]
+fn runs_that_cannot_be_merged_stay_as_they_are_for_a_while() {
+    let dir = tempfile::tempdir().expect("temporary directory");
+    let mut store = opened(dir.path());
+    for index in 1..=8 {
+        let changes = (0..COMMIT_MAX.records + 1).map(|n| (key(n), Some(vec![index; 10]))).collect();
+        store.commit(&mut once(changes), &meta(index.into())).expect("committed");
+    }
+    let before = content(&store);
+    // Where the merged run would be there is a directory.
+    let obstacle = run_file::path_of(dir.path(), store.next_id);
+    std::fs::create_dir(&obstacle).expect("made");
+    store.merge_runs(0).expect_err("the obstacle is no file to be removed");
+    std::fs::remove_dir(&obstacle).expect("removed");
+    assert_eq!((store.parts.runs.len(), store.merges_put_off), (8, PUT_OFF));
+    for _ in 0..PUT_OFF {
+        store.tidy().expect("put off");
+        assert_eq!(store.parts.runs.len(), 8);
+    }
+    store.tidy().expect("merged");
+    assert_eq!((store.parts.runs.len(), content(&store)), (1, before));
+}
+
 #[derive(Clone, Debug)]
 enum Step {
     Commit(Vec<(usize, Option<usize>)>),

@@ -150,11 +150,21 @@ impl CheckpointThread {
     /// As [`Self::checkpoint`], with the work that a checkpoint leaves behind.
     fn checkpoint_and_tidy(&mut self) -> Result<LogIndex, TreeStoreError> {
         let index = self.checkpoint()?;
-        if let Some(store) = &mut self.store {
-            let tidied = store.tidy();
-            tidied.map_err(|error| self.failed(error))?;
+        let tidied = self.store.as_mut().map_or(Ok(()), |store| store.tidy());
+        match tidied {
+            Ok(()) => self.keep_small(),
+            // What is in memory is whole.
+            Err(TreeStoreError::Corrupt(damage)) => {
+                error!(damage, "the checkpoint is damaged, writing it anew");
+                match self.write_whole() {
+                    Ok(index) => self.replica.set_checkpoint_index(index),
+                    // What is restored is written as a whole.
+                    Err(TreeStoreError::Restoring) => {}
+                    Err(error) => return Err(self.failed(error)),
+                }
+            }
+            Err(error) => return Err(self.failed(error)),
         }
-        self.keep_small();
         Ok(index)
     }
 

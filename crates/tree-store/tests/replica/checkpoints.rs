@@ -276,6 +276,35 @@ async fn a_checkpoint_that_has_grown_is_written_anew_and_is_the_same() {
     assert!(loaded.checkpoint_index >= before.applied_index && loaded.znode_count == before.znode_count);
 }
 
+/// Damage that is found while the state is still in memory costs nothing.
+#[tokio::test]
+async fn a_run_that_is_found_damaged_while_runs_are_merged_is_written_anew() {
+    let log = FakeLog::new();
+    let mut gateway = Gateway::new(&log, 9);
+    let bench = Bench::start(&log).await;
+    for round in 0..8 {
+        (0..600).for_each(|n| gateway.create(&format!("/{round}-{n}")));
+        gateway.commit();
+        bench.reach(log.last()).await;
+        if round == 7 {
+            let first = bench.dir.path().join("checkpoint-1");
+            let run = fs::read_dir(first).expect("list").map(|entry| entry.expect("entry").path());
+            let run = run.filter(|path| path.to_string_lossy().contains("run-")).min().expect("a run");
+            let mut bytes = fs::read(&run).expect("readable");
+            let middle = bytes.len() / 2;
+            bytes[middle] ^= 4;
+            fs::write(&run, bytes).expect("damaged");
+        }
+        bench.store.checkpoint().await.expect("checkpoint");
+    }
+    let znodes = bench.status().await.znode_count;
+    assert!(znodes > 4800);
+    let dir = bench.stop().await;
+    assert!(dir.path().join("checkpoint-2").exists() && !dir.path().join("checkpoint-1").exists());
+    let loaded = Bench::start_in(&FakeLog::new(), dir, vec![]).await;
+    assert_eq!(loaded.status().await.znode_count, znodes);
+}
+
 fn manifest(dir: &Path) -> PathBuf {
     dir.join("MANIFEST")
 }
