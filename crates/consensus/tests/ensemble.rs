@@ -2,7 +2,8 @@
 
 mod support;
 
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
 use menagerie_proto::ServiceError;
@@ -52,7 +53,22 @@ const NO_TIMEOUT: (Duration, Duration) = (Duration::from_secs(3600), Duration::f
 
 #[tokio::test]
 async fn when_the_leaders_process_ends_nobody_waits_for_the_election_timeout() {
-    let mut ensemble = Ensemble::start_tuned(3, |options| options.election_timeout = NO_TIMEOUT);
+    // Its first leader an ensemble may find by timeouts.
+    let founded = Arc::new(AtomicBool::new(false));
+    let no_more = Arc::clone(&founded);
+    let mut ensemble = Ensemble::start_tuned(3, move |options| {
+        if no_more.load(Ordering::SeqCst) {
+            options.election_timeout = NO_TIMEOUT;
+        }
+    });
+    let (first, proposals) = ensemble.propose().await;
+    send(&proposals, "founded").await;
+    founded.store(true, Ordering::SeqCst);
+    for follower in (1..=3).filter(|id| *id != first) {
+        ensemble.stop(follower);
+        ensemble.restart(follower).await;
+        read_to(&ensemble.member(follower).consensus, 1, "founded").await;
+    }
     for _ in 0..3 {
         let (leader, proposals) = ensemble.propose().await;
         send(&proposals, format!("by {leader}")).await;
