@@ -126,7 +126,9 @@ impl<T> AsciiChart<T> {
 
 impl<T> fmt::Display for AsciiChart<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.series.iter().try_for_each(|(name, histogram)| writeln!(f, "{name}: {}", histogram.percentile_stats()))
+        self.series
+            .iter()
+            .try_for_each(|(name, histogram)| writeln!(f, "{name}: {}", histogram.percentile_stats()))
     }
 }
 

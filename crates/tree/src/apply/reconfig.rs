@@ -42,10 +42,10 @@ impl State {
             return Err(ErrorCode::ReconfigInProgress);
         }
         // The version of what is shown is the transaction that made it.
-        if request.config_id != -1 && request.config_id != node.mzxid.0 {
+        if request.config_id != -1 && request.config_id != node.rare().mzxid.0 {
             return Err(ErrorCode::BadVersion);
         }
-        let text = node.data.as_deref().unwrap_or_default();
+        let text = node.data().unwrap_or_default();
         let servers = new_servers(&String::from_utf8_lossy(text), &request)?;
         self.tree.authorize(id, txn.auth, perms::WRITE)?;
         let lines: Vec<_> = servers.values().map(ToString::to_string).collect();
@@ -84,7 +84,7 @@ impl State {
         let node = self.tree.get(id);
         let out = effects.replies();
         let mark = begin_reply(out, command.xid, txn.zxid, 0);
-        write::buffer(out, node.data.as_deref());
+        write::buffer(out, node.data());
         write::stat(out, &node.stat());
         end_reply(out, mark);
         Ok(())

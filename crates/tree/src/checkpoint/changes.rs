@@ -8,11 +8,31 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::{Record, record};
 use crate::tree::Tree;
 use crate::tree::arena::Id;
-use crate::tree::znode::Znode;
+
+/// Of a slot: in which generation's list it stands (0 for none), and whether its znode was made in that generation under a path
+/// that no earlier checkpoint can hold.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Mark(u32);
+
+impl Mark {
+    const FRESH: u32 = 1;
+
+    fn new(generation: u32, fresh: bool) -> Self {
+        Self(generation << 1 | u32::from(fresh))
+    }
+
+    fn generation(self) -> u32 {
+        self.0 >> 1
+    }
+
+    fn is_fresh(self) -> bool {
+        self.0 & Self::FRESH != 0
+    }
+}
 
 /// Changed and deleted znodes, of the checkpoint being written and of the next one.
 ///
-/// Each begun checkpoint starts a *generation*. A znode's `dirty` mark says in which generation's list its slot
+/// Each begun checkpoint starts a *generation*. A slot's [`Mark`] says in which generation's list it
 /// stands, so that a change costs a comparison, and the first one of a generation a push.
 #[derive(Clone, Debug)]
 pub(crate) struct Changes {
@@ -46,13 +66,13 @@ impl Changes {
     }
 
     /// With this mark, is the slot in the list of the next checkpoint?
-    pub(crate) fn is_listed(&self, dirty: u32) -> bool {
-        dirty == self.generation
+    pub(crate) fn is_listed(&self, mark: Mark) -> bool {
+        mark.generation() == self.generation
     }
 
     /// With this mark, does the checkpoint being written still need the record as it is?
-    pub(crate) fn is_pending(&self, dirty: u32) -> bool {
-        self.pending.is_some() && dirty == self.generation - 1
+    pub(crate) fn is_pending(&self, mark: Mark) -> bool {
+        self.pending.is_some() && mark.generation() == self.generation - 1
     }
 
     pub(crate) fn keep(&mut self, id: Id, record: Record) {
@@ -61,20 +81,20 @@ impl Changes {
         }
     }
 
-    pub(crate) fn list(&mut self, id: Id, node: &mut Znode) {
-        if node.dirty != self.generation {
-            node.dirty = self.generation;
+    pub(crate) fn list(&mut self, id: Id, mark: &mut Mark) {
+        if !self.is_listed(*mark) {
+            *mark = Mark::new(self.generation, false);
             self.changed.push(id);
         }
     }
 
-    pub(crate) fn created(&mut self, id: Id, node: &mut Znode, path: &str) {
-        self.list(id, node);
-        node.fresh = if self.restored(path) { 0 } else { self.generation };
+    pub(crate) fn created(&mut self, id: Id, mark: &mut Mark, path: &str) {
+        self.list(id, mark);
+        *mark = Mark::new(self.generation, !self.restored(path));
     }
 
-    pub(crate) fn deleted(&mut self, node: &Znode, path: &str) {
-        if node.fresh != self.generation {
+    pub(crate) fn deleted(&mut self, mark: Mark, path: &str) {
+        if !self.is_listed(mark) || !mark.is_fresh() {
             self.add_deleted(path.into());
         }
     }
@@ -99,12 +119,12 @@ impl Tree {
     /// Lists every znode for the next checkpoint.
     pub(crate) fn list_all(&mut self) {
         for id in self.arena.live_ids() {
-            let dirty = self.get(id).dirty;
-            if self.changes.is_pending(dirty) {
+            let mark = self.get(id).mark;
+            if self.changes.is_pending(mark) {
                 let record = self.record_of(id);
                 self.changes.keep(id, record);
             }
-            self.changes.list(id, self.arena.get_mut(id));
+            self.changes.list(id, &mut self.arena.slot_mut(id).mark);
         }
     }
 
@@ -142,9 +162,10 @@ impl Tree {
             pending.changed_done += 1;
             if let Some(record) = pending.kept.remove(&id) {
                 out.push(record);
-            } else if self.arena.is_live(id) && self.get(id).dirty == self.changes.generation - 1 {
+            } else if self.arena.is_live(id) && self.get(id).mark.generation() == self.changes.generation - 1
+            {
                 out.push(self.record_of(id));
-                self.arena.get_mut(id).dirty = 0;
+                self.arena.slot_mut(id).mark = Mark::default();
             }
         }
         while out.len() < end && pending.deleted_done < pending.deleted.len() {
@@ -158,12 +179,15 @@ impl Tree {
     pub(crate) fn abort_checkpoint(&mut self) {
         let Some(pending) = self.changes.pending.take() else { return };
         for id in pending.changed {
-            self.changes.list(id, self.arena.get_mut(id));
+            self.changes.list(id, &mut self.arena.slot_mut(id).mark);
         }
         for path in pending.deleted {
             match self.lookup(&path) {
                 // The store still has the path, so a delete must be told to it.
-                Some(id) => self.arena.get_mut(id).fresh = 0,
+                Some(id) => {
+                    let mark = &mut self.arena.slot_mut(id).mark;
+                    *mark = Mark::new(mark.generation(), false);
+                }
                 None => self.changes.add_deleted(path),
             }
         }

@@ -9,7 +9,7 @@ use super::{CheckpointError, Meta};
 use crate::State;
 use crate::acl::{AclId, FixedAcl};
 use crate::history::EventHistory;
-use crate::tree::znode::{Rare, Start, Znode};
+use crate::tree::znode::{Rare, Start};
 use crate::tree::{Tree, arena};
 
 /// Rebuilds a state from the records of a checkpoint, given in the order of their keys.
@@ -76,7 +76,7 @@ impl Loader {
         let [czxid, mzxid, pzxid] = fields.zxids;
         let [ctime, mtime] = fields.times;
         let [version, cversion, aversion] = fields.versions;
-        let mut node = Znode::new(&Start {
+        let id = tree.arena.insert(&Start {
             parent,
             name,
             path_hash: xxh3_64(path.as_bytes()),
@@ -86,9 +86,8 @@ impl Loader {
             zxid: czxid,
             time_ms: ctime,
         });
-        (node.mzxid, node.mtime, node.version) = (mzxid, mtime, version);
-        node.set_rare(Rare { pzxid, cversion, aversion, ..node.rare() });
-        let id = tree.arena.insert(node);
+        let first = tree.get(id).rare();
+        tree.arena.set_rare(id, Rare { mzxid, mtime, pzxid, version, cversion, aversion, ..first });
         tree.attach(id, path.len());
         tree.note_quota(path);
         Ok(())

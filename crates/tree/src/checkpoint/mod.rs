@@ -12,7 +12,7 @@ mod records;
 mod rows;
 mod sum;
 
-pub(crate) use changes::Changes;
+pub(crate) use changes::{Changes, Mark};
 pub use loader::Loader;
 pub use meta::Meta;
 pub use records::{RECORD_LEN_MAX, put_record, take_record};

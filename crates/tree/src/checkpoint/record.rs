@@ -124,22 +124,22 @@ pub(crate) fn open<'a>(key: &[u8], value: &'a [u8]) -> Result<&'a [u8], &'static
     }
 }
 
-pub(crate) fn znode(path: &str, node: &Znode, acl: &[u8]) -> Record {
+pub(crate) fn znode(path: &str, node: Znode<'_>, acl: &[u8]) -> Record {
     let rare = node.rare();
     sealed(znode_key(path), 65 + acl.len() + node.data_len(), |out| {
         out.put_i64(node.czxid.0);
-        out.put_i64(node.mzxid.0);
+        out.put_i64(rare.mzxid.0);
         out.put_i64(rare.pzxid.0);
         out.put_i64(node.ctime);
-        out.put_i64(node.mtime);
-        out.put_i32(node.version);
+        out.put_i64(rare.mtime);
+        out.put_i32(rare.version);
         out.put_i32(rare.cversion);
         out.put_i32(rare.aversion);
         out.put_i64(rare.owner);
         out.put_u32(acl.len() as u32);
         out.put_slice(acl);
-        out.put_u8(u8::from(node.data.is_some()));
-        out.put_slice(node.data.as_deref().unwrap_or_default());
+        out.put_u8(u8::from(node.data().is_some()));
+        out.put_slice(node.data().unwrap_or_default());
     })
 }
 

@@ -36,7 +36,7 @@ impl<'a> Create<'a> {
     }
 
     /// The new znode's Stat as it is answered: quotas may have overwritten its data at once, which does not show.
-    pub(crate) fn stat(&self, node: &Znode) -> Stat {
+    pub(crate) fn stat(&self, node: Znode<'_>) -> Stat {
         Stat { data_length: self.data.map_or(0, |data| data.len() as i32), ..node.stat() }
     }
 

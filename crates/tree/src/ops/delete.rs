@@ -22,7 +22,7 @@ impl Tree {
         let parent = self.require(parent_path(path))?;
         self.authorize(parent, txn.auth, perms::DELETE)?;
         let id = self.require(path)?;
-        check_version(version, self.get(id).version)?;
+        check_version(version, self.get(id).rare().version)?;
         if self.get(id).rare().num_children > 0 {
             return Err(ErrorCode::NotEmpty);
         }
@@ -40,7 +40,7 @@ impl Tree {
         self.require(parent_path(path))?;
         let id = self.require(path)?;
         let node = self.get(id);
-        let has_run_out = node.ttl_ms().is_some_and(|ttl| txn.time_ms - node.mtime > ttl);
+        let has_run_out = node.ttl_ms().is_some_and(|ttl| txn.time_ms - node.rare().mtime > ttl);
         if node.rare().owner != CONTAINER_OWNER && !has_run_out {
             return Err(ErrorCode::BadVersion);
         }

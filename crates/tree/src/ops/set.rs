@@ -19,7 +19,7 @@ impl Tree {
             let more = request.data.map_or(0, <[u8]>::len) as i64 - self.get(id).data_len() as i64;
             self.check_quota(request.path, more, 0)?;
         }
-        check_version(request.version, self.get(id).version)?;
+        check_version(request.version, self.get(id).rare().version)?;
         self.set_node_data(id, request.data, txn.zxid, txn.time_ms);
         Ok(id)
     }
@@ -40,6 +40,6 @@ impl Tree {
         check_path(request.path)?;
         let id = self.require(request.path)?;
         self.authorize(id, txn.auth, perms::READ)?;
-        check_version(request.version, self.get(id).version)
+        check_version(request.version, self.get(id).rare().version)
     }
 }

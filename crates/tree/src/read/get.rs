@@ -37,7 +37,7 @@ impl State {
     pub(super) fn get_data(&self, path: &str, auth: &[u8], out: &mut BytesMut) -> Result<(), ErrorCode> {
         let id = self.find_readable(path, auth)?;
         let node = self.tree.get(id);
-        write::buffer(out, node.data.as_deref());
+        write::buffer(out, node.data());
         write::stat(out, &node.stat());
         Ok(())
     }

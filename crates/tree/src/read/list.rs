@@ -16,7 +16,7 @@ impl State {
         let id = self.find_readable(path, auth)?;
         write::count(out, self.tree.get(id).rare().num_children as usize);
         for child in self.tree.children(id) {
-            write::buffer(out, Some(child.name.as_bytes()));
+            write::buffer(out, Some(child.name()));
         }
         Ok(id)
     }

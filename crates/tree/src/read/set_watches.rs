@@ -21,7 +21,9 @@ impl State {
             (WatchKind::Exist, None) | (WatchKind::Persistent | WatchKind::PersistentRecursive, _) => None,
             (WatchKind::Exist, Some(_)) => Some(EventType::NodeCreated),
             (WatchKind::Data | WatchKind::Child, None) => Some(EventType::NodeDeleted),
-            (WatchKind::Data, Some(node)) => (node.mzxid > since).then_some(EventType::NodeDataChanged),
+            (WatchKind::Data, Some(node)) => {
+                (node.rare().mzxid > since).then_some(EventType::NodeDataChanged)
+            }
             (WatchKind::Child, Some(node)) => {
                 (node.rare().pzxid > since).then_some(EventType::NodeChildrenChanged)
             }

@@ -1,6 +1,13 @@
 //! Where znodes live.
 
-use super::znode::Znode;
+use menagerie_types::Zxid;
+
+use super::bodies::{Bodies, BodyId};
+use super::free::FreeSlots;
+use super::slab::{NOTHING, Slab, SlabId};
+use super::znode::{Rare, Start, Znode, data_crc};
+use crate::acl::AclId;
+use crate::checkpoint::Mark;
 
 /// Names a slot of the arena. Reused after a delete, and different on every replica: never part of a result.
 pub(crate) type Id = u32;
@@ -13,17 +20,46 @@ const FREE: Id = Id::MAX - 1;
 const CHUNK_BITS: u32 = 12;
 const CHUNK_LEN: usize = 1 << CHUNK_BITS;
 
-/// Slots in chunks, so that growing never moves a znode, and a list of free ones through `next`.
+/// What every znode has, in a fixed size, and where the rest of it is.
+#[derive(Clone, Debug)]
+pub(crate) struct Slot {
+    /// xxh3 of the whole path: the index and the digest need it.
+    pub(crate) path_hash: u64,
+    pub(crate) czxid: Zxid,
+    pub(crate) ctime: i64,
+    pub(super) body: BodyId,
+    pub(super) rare: SlabId,
+    pub(crate) parent: Id,
+    pub(crate) next: Id,
+    pub(crate) prev: Id,
+    pub(crate) acl: AclId,
+    pub(crate) data_crc: u32,
+    /// Outlives the znode, for the slot stands in the list of changes.
+    pub(crate) mark: Mark,
+}
+
+/// Memory per znode is measured; a field that breaks this needs a reason.
+const _: () = assert!(size_of::<Slot>() == 56);
+
+/// Slots in chunks, so that growing never moves one; names and data packed; and what few znodes have.
 #[derive(Clone, Debug)]
 pub(crate) struct Arena {
-    chunks: Vec<Vec<Znode>>,
-    free: Id,
+    chunks: Vec<Vec<Slot>>,
+    free: FreeSlots,
+    bodies: Bodies,
+    rares: Slab<Rare>,
     live: u64,
 }
 
 impl Arena {
     pub(crate) fn new() -> Self {
-        Self { chunks: Vec::new(), free: NONE, live: 0 }
+        Self {
+            chunks: Vec::new(),
+            free: FreeSlots::default(),
+            bodies: Bodies::new(),
+            rares: Slab::new(),
+            live: 0,
+        }
     }
 
     /// Number of znodes.
@@ -31,16 +67,24 @@ impl Arena {
         self.live
     }
 
-    pub(crate) fn get(&self, id: Id) -> &Znode {
+    #[inline]
+    pub(crate) fn get(&self, id: Id) -> Znode<'_> {
+        Znode::new(self.slot(id), self)
+    }
+
+    #[inline]
+    fn slot(&self, id: Id) -> &Slot {
         &self.chunks[(id >> CHUNK_BITS) as usize][id as usize % CHUNK_LEN]
     }
 
-    pub(crate) fn get_mut(&mut self, id: Id) -> &mut Znode {
+    /// For what neither the name nor the data nor the rare fields are.
+    #[inline]
+    pub(crate) fn slot_mut(&mut self, id: Id) -> &mut Slot {
         &mut self.chunks[(id >> CHUNK_BITS) as usize][id as usize % CHUNK_LEN]
     }
 
     pub(crate) fn is_live(&self, id: Id) -> bool {
-        self.get(id).parent != FREE
+        self.slot(id).parent != FREE
     }
 
     /// The slots of all znodes.
@@ -49,34 +93,144 @@ impl Arena {
         (0..slots).filter(|id| self.is_live(*id)).collect()
     }
 
-    /// Stores a znode. The slot's `dirty` mark outlives its znode, for the slot stands in the list of changes.
-    pub(crate) fn insert(&mut self, mut node: Znode) -> Id {
+    /// Stores a znode as it is created; not in its place among its siblings yet.
+    pub(crate) fn insert(&mut self, start: &Start<'_>) -> Id {
         self.live += 1;
-        if self.free != NONE {
-            let id = self.free;
-            let slot = self.get_mut(id);
-            node.dirty = slot.dirty;
-            let next = slot.next;
-            *slot = node;
-            self.free = next;
-            return id;
+        let id = self.free.take().unwrap_or_else(|| self.end());
+        let body = self.bodies.insert(id, start.name.as_bytes(), start.data);
+        let slot = Slot {
+            path_hash: start.path_hash,
+            czxid: start.zxid,
+            ctime: start.time_ms,
+            body,
+            rare: NOTHING,
+            parent: start.parent,
+            next: NONE,
+            prev: NONE,
+            acl: start.acl,
+            data_crc: data_crc(start.data),
+            mark: Mark::default(),
+        };
+        let chunk = &mut self.chunks[(id >> CHUNK_BITS) as usize];
+        match chunk.get_mut(id as usize % CHUNK_LEN) {
+            Some(free) => *free = Slot { mark: free.mark, ..slot },
+            None => chunk.push(slot),
         }
+        if start.owner != 0 {
+            self.rare_mut(id).owner = start.owner;
+        }
+        id
+    }
+
+    /// The first id that was never used, with a chunk for it.
+    fn end(&mut self) -> Id {
         if self.chunks.last().is_none_or(|chunk| chunk.len() == CHUNK_LEN) {
             self.chunks.push(Vec::with_capacity(CHUNK_LEN));
         }
         let at = self.chunks.len() - 1;
-        self.chunks[at].push(node);
-        (at * CHUNK_LEN + self.chunks[at].len() - 1) as Id
+        (at * CHUNK_LEN + self.chunks[at].len()) as Id
     }
 
-    /// Frees a slot.
+    /// Frees a slot and all that belongs to it.
     pub(crate) fn remove(&mut self, id: Id) {
-        let free = self.free;
-        let slot = self.get_mut(id);
-        slot.vacate();
+        let slot = self.slot_mut(id);
         slot.parent = FREE;
-        slot.next = free;
-        self.free = id;
+        let (body, rare) = (slot.body, std::mem::replace(&mut slot.rare, NOTHING));
+        self.remove_body(body);
+        if rare != NOTHING {
+            self.rares.remove(rare);
+        }
+        self.free.add(id);
         self.live -= 1;
+    }
+
+    fn remove_body(&mut self, body: BodyId) {
+        if let Some(moved) = self.bodies.remove(body) {
+            self.slot_mut(moved).body = body;
+        }
+    }
+
+    #[inline]
+    pub(super) fn bodies(&self) -> &Bodies {
+        &self.bodies
+    }
+
+    #[inline]
+    pub(super) fn rares(&self) -> &Slab<Rare> {
+        &self.rares
+    }
+
+    /// The rare fields, which the znode has from now on.
+    #[inline]
+    pub(crate) fn rare_mut(&mut self, id: Id) -> &mut Rare {
+        let slot = &mut self.chunks[(id >> CHUNK_BITS) as usize][id as usize % CHUNK_LEN];
+        if slot.rare == NOTHING {
+            slot.rare = self.rares.insert(Rare::none(slot.czxid, slot.ctime));
+        }
+        self.rares.get_mut(slot.rare)
+    }
+
+    /// Sets rare fields that may be the same as at first.
+    pub(crate) fn set_rare(&mut self, id: Id, rare: Rare) {
+        let slot = self.slot_mut(id);
+        if rare != Rare::none(slot.czxid, slot.ctime) {
+            *self.rare_mut(id) = rare;
+            return;
+        }
+        let old = std::mem::replace(&mut slot.rare, NOTHING);
+        if old != NOTHING {
+            self.rares.remove(old);
+        }
+    }
+
+    /// Replaces the data, where they stand if they fit there.
+    pub(crate) fn put_data(&mut self, id: Id, data: Option<&[u8]>) {
+        let body = self.slot(id).body;
+        if !self.bodies.rewrite(body, data) {
+            let name = self.bodies.name(body).to_vec();
+            self.remove_body(body);
+            self.slot_mut(id).body = self.bodies.insert(id, &name, data);
+        }
+        self.slot_mut(id).data_crc = data_crc(data);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn start<'a>(name: &'a str, data: &'a [u8]) -> Start<'a> {
+        Start {
+            parent: NONE,
+            name,
+            path_hash: 0,
+            data: Some(data),
+            acl: AclId::default(),
+            owner: 0,
+            zxid: Zxid(1),
+            time_ms: 2,
+        }
+    }
+
+    #[test]
+    fn bodies_follow_their_znodes_when_others_go() {
+        let mut arena = Arena::new();
+        let names: Vec<_> = (0..2 * CHUNK_LEN).map(|at| format!("name{at}")).collect();
+        let ids: Vec<_> = names.iter().map(|name| arena.insert(&start(name, name.as_bytes()))).collect();
+        for id in ids.iter().step_by(2) {
+            arena.remove(*id);
+        }
+        for (id, name) in ids.iter().zip(&names).skip(1).step_by(2) {
+            arena.put_data(*id, Some(&[7; 300][..name.len()]));
+            assert_eq!(arena.get(*id).name(), name.as_bytes());
+            assert_eq!(arena.get(*id).data(), Some(&[7; 300][..name.len()]));
+            arena.put_data(*id, Some(&[8; 300]));
+        }
+        for (id, name) in ids.iter().zip(&names).skip(1).step_by(2) {
+            assert_eq!(arena.get(*id).name(), name.as_bytes());
+            assert_eq!(arena.get(*id).data(), Some(&[8; 300][..]));
+        }
+        assert_eq!(arena.insert(&start("again", b"")), 0, "the lowest slot is used first");
+        assert_eq!(arena.len(), CHUNK_LEN as u64 + 1);
     }
 }

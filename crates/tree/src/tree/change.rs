@@ -3,9 +3,9 @@
 use menagerie_types::Zxid;
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::arena::{Id, NONE};
+use super::arena::{Arena, Id, NONE};
 use super::journal::Undo;
-use super::znode::{CONTAINER_OWNER, Start, Znode};
+use super::znode::{CONTAINER_OWNER, Rare, Start};
 use super::{NewZnode, Tree};
 use crate::acl::FixedAcl;
 
@@ -14,13 +14,12 @@ impl Tree {
     pub(crate) fn create_node(&mut self, new: NewZnode<'_>) -> Id {
         let parent = self.get(new.parent);
         let undo = (parent.rare().cversion, parent.rare().pzxid);
-        self.update(new.parent, |parent| {
-            let rare = parent.rare_mut();
+        self.update_rare(new.parent, |rare| {
             rare.cversion = rare.cversion.saturating_add(1);
             rare.pzxid = rare.pzxid.max(new.zxid);
         });
         let acl = self.acls.acquire(&new.acl);
-        let node = Znode::new(&Start {
+        let id = self.arena.insert(&Start {
             parent: new.parent,
             name: &new.path[new.path.rfind('/').map_or(0, |slash| slash + 1)..],
             path_hash: xxh3_64(new.path.as_bytes()),
@@ -30,10 +29,8 @@ impl Tree {
             zxid: new.zxid,
             time_ms: new.time_ms,
         });
-        let id = self.arena.insert(node);
         self.attach(id, new.path.len());
-        let node = self.arena.get_mut(id);
-        self.changes.created(id, node, new.path);
+        self.changes.created(id, &mut self.arena.slot_mut(id).mark, new.path);
         self.record(|| Undo::Created { id, parent_cversion: undo.0, parent_pzxid: undo.1 });
         self.count_created(id, new.path);
         id
@@ -53,17 +50,16 @@ impl Tree {
         if parent == NONE {
             return;
         }
-        let (parent_id, parent) = (parent, self.arena.get_mut(parent));
-        let rare = parent.rare_mut();
+        let rare = self.arena.rare_mut(parent);
         rare.num_children += 1;
         if rare.owner == CONTAINER_OWNER && rare.num_children == 1 {
-            self.reapable.container(parent_id, false);
+            self.reapable.container(parent, false);
         }
         let next = std::mem::replace(&mut rare.first_child, id);
         if next != NONE {
-            self.arena.get_mut(next).prev = id;
+            self.arena.slot_mut(next).prev = id;
         }
-        let node = self.arena.get_mut(id);
+        let node = self.arena.slot_mut(id);
         (node.prev, node.next) = (NONE, next);
     }
 
@@ -72,11 +68,11 @@ impl Tree {
         self.touch(id);
         let parent = self.get(id).parent;
         let parent_pzxid = self.get(parent).rare().pzxid;
-        self.update(parent, |parent| parent.rare_mut().pzxid = parent_pzxid.max(zxid));
+        self.update_rare(parent, |rare| rare.pzxid = parent_pzxid.max(zxid));
         self.detach(id, path.len());
         let node = self.arena.get(id);
         let data_len = node.data_len();
-        self.changes.deleted(node, path);
+        self.changes.deleted(node.mark, path);
         match &mut self.journal {
             Some(journal) => journal.undo.push(Undo::Deleted { id, parent_pzxid }),
             None => self.free(id),
@@ -96,17 +92,16 @@ impl Tree {
         self.reapable.detached(id, node);
         self.index.remove(hash, id);
         match prev {
-            NONE => self.arena.get_mut(parent).rare_mut().first_child = next,
-            prev => self.arena.get_mut(prev).next = next,
+            NONE => self.arena.rare_mut(parent).first_child = next,
+            prev => self.arena.slot_mut(prev).next = next,
         }
         if next != NONE {
-            self.arena.get_mut(next).prev = prev;
+            self.arena.slot_mut(next).prev = prev;
         }
-        let (parent_id, parent) = (parent, self.arena.get_mut(parent));
-        let rare = parent.rare_mut();
+        let rare = self.arena.rare_mut(parent);
         rare.num_children -= 1;
         if rare.owner == CONTAINER_OWNER && rare.num_children == 0 {
-            self.reapable.container(parent_id, true);
+            self.reapable.container(parent, true);
         }
     }
 
@@ -118,7 +113,7 @@ impl Tree {
     /// Replaces the data and all that a Stat tells of that.
     pub(crate) fn set_node_data(&mut self, id: Id, data: Option<&[u8]>, zxid: Zxid, time_ms: i64) {
         let node = self.get(id);
-        let (old_len, version) = (node.data_len(), next_version(node.version));
+        let (old_len, version) = (node.data_len(), next_version(node.rare().version));
         self.replace_data(id, data, (zxid, time_ms, version));
         self.count_set(id, data.map_or(0, <[u8]>::len) as i64 - old_len as i64);
     }
@@ -127,23 +122,29 @@ impl Tree {
     pub(super) fn replace_data(&mut self, id: Id, data: Option<&[u8]>, stat: (Zxid, i64, i32)) {
         self.keep_track_of(id);
         let old_len = self.get(id).data_len();
-        let journaling = self.journal.is_some();
-        let (old, mzxid, mtime, version) = self.update(id, |node| {
-            // A multi may have to put the old data back, so it must not be overwritten.
-            let old = if journaling { node.data.take() } else { None };
-            let before = (old, node.mzxid, node.mtime, node.version);
-            node.put_data(data);
-            (node.mzxid, node.mtime, node.version) = stat;
-            before
-        });
+        if let Some(journal) = &mut self.journal {
+            let node = self.arena.get(id);
+            let Rare { mzxid, mtime, version, .. } = node.rare();
+            let (data, stat) = (node.data().map(Into::into), (mzxid, mtime, version));
+            journal.undo.push(Undo::DataSet { id, data, stat });
+        }
+        self.put_data(id, data, stat);
         self.data_bytes = self.data_bytes + data.map_or(0, <[u8]>::len) as u64 - old_len as u64;
-        self.record(|| Undo::DataSet { id, data: old, mzxid, mtime, version });
+    }
+
+    /// The same, without a way back.
+    pub(super) fn put_data(&mut self, id: Id, data: Option<&[u8]>, stat: (Zxid, i64, i32)) {
+        self.update(id, |arena| {
+            arena.put_data(id, data);
+            let rare = arena.rare_mut(id);
+            (rare.mzxid, rare.mtime, rare.version) = stat;
+        });
     }
 
     /// Replaces the data of `/zookeeper/config`, whose version stays -1 (reference 2.19).
     pub(crate) fn set_config_data(&mut self, id: Id, data: &[u8], zxid: Zxid, time_ms: i64) {
         self.set_node_data(id, Some(data), zxid, time_ms);
-        self.update(id, |node| node.version = -1);
+        self.update_rare(id, |rare| rare.version = -1);
     }
 
     /// Replaces the ACL. Never in a multi, so there is nothing to undo.
@@ -155,38 +156,42 @@ impl Tree {
         };
         self.touch(id);
         let old_hash = self.acls.hash(old);
-        let node = self.arena.get_mut(id);
-        self.digest = self.digest.wrapping_sub(node.digest(old_hash));
-        node.acl = new;
-        let rare = node.rare_mut();
+        self.digest = self.digest.wrapping_sub(self.get(id).digest(old_hash));
+        self.arena.slot_mut(id).acl = new;
+        let rare = self.arena.rare_mut(id);
         rare.aversion = rare.aversion.wrapping_add(1);
-        self.digest = self.digest.wrapping_add(node.digest(new_hash));
+        self.digest = self.digest.wrapping_add(self.get(id).digest(new_hash));
         self.acls.release(old);
     }
 
     /// Changes fields that the digest covers, other than the ACL.
-    pub(super) fn update<R>(&mut self, id: Id, change: impl FnOnce(&mut Znode) -> R) -> R {
+    pub(super) fn update(&mut self, id: Id, change: impl FnOnce(&mut Arena)) {
         self.touch(id);
-        let node = self.arena.get_mut(id);
+        let node = self.arena.get(id);
         let acl_hash = self.acls.hash(node.acl);
         let (before, ttl_end) = (node.digest(acl_hash), node.ttl_end());
-        let result = change(node);
+        change(&mut self.arena);
+        let node = self.arena.get(id);
         self.reapable.moved(id, ttl_end, node.ttl_end());
         self.digest = self.digest.wrapping_sub(before).wrapping_add(node.digest(acl_hash));
-        result
+    }
+
+    /// Changes rare fields.
+    pub(super) fn update_rare(&mut self, id: Id, change: impl FnOnce(&mut Rare)) {
+        self.update(id, |arena| change(arena.rare_mut(id)));
     }
 
     /// Must precede any change of a znode that was there before.
     fn touch(&mut self, id: Id) {
-        let dirty = self.arena.get(id).dirty;
-        if self.changes.is_listed(dirty) {
+        let mark = self.arena.get(id).mark;
+        if self.changes.is_listed(mark) {
             return;
         }
-        if self.changes.is_pending(dirty) {
+        if self.changes.is_pending(mark) {
             let record = self.record_of(id);
             self.changes.keep(id, record);
         }
-        self.changes.list(id, self.arena.get_mut(id));
+        self.changes.list(id, &mut self.arena.slot_mut(id).mark);
     }
 }
 

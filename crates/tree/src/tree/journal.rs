@@ -7,7 +7,6 @@ use menagerie_types::Zxid;
 use super::Tree;
 use super::arena::Id;
 use super::quota::Quotas;
-use super::znode::data_crc;
 
 /// A znode's.
 type Data = Option<Box<[u8]>>;
@@ -28,9 +27,8 @@ pub(super) enum Undo {
     DataSet {
         id: Id,
         data: Data,
-        mzxid: Zxid,
-        mtime: i64,
-        version: i32,
+        /// mzxid, mtime, version.
+        stat: (Zxid, i64, i32),
     },
 }
 
@@ -70,10 +68,9 @@ impl Tree {
                 Undo::Created { id, parent_cversion, parent_pzxid } => {
                     let (path, parent) = (self.path_of(id), self.get(id).parent);
                     self.detach(id, path.len());
-                    self.changes.deleted(self.arena.get(id), &path);
+                    self.changes.deleted(self.arena.get(id).mark, &path);
                     self.free(id);
-                    self.update(parent, |parent| {
-                        let rare = parent.rare_mut();
+                    self.update_rare(parent, |rare| {
                         (rare.cversion, rare.pzxid) = (parent_cversion, parent_pzxid);
                     });
                 }
@@ -81,15 +78,11 @@ impl Tree {
                     let (path, parent) = (self.path_of(id), self.get(id).parent);
                     self.attach(id, path.len());
                     self.changes.restored(&path);
-                    self.update(parent, |parent| parent.rare_mut().pzxid = parent_pzxid);
+                    self.update_rare(parent, |rare| rare.pzxid = parent_pzxid);
                 }
-                Undo::DataSet { id, data, mzxid, mtime, version } => {
+                Undo::DataSet { id, data, stat } => {
                     self.data_bytes -= self.get(id).data_len() as u64;
-                    self.update(id, |node| {
-                        node.data_crc = data_crc(data.as_deref());
-                        node.data = data;
-                        (node.mzxid, node.mtime, node.version) = (mzxid, mtime, version);
-                    });
+                    self.put_data(id, data.as_deref(), stat);
                     self.data_bytes += self.get(id).data_len() as u64;
                 }
             }

@@ -4,12 +4,14 @@
 //! the journal that undoes it. Whether a change is allowed is judged in [`crate::ops`].
 
 pub(crate) mod arena;
+mod bodies;
 mod change;
+mod free;
 mod index;
 mod journal;
-mod name;
 mod quota;
 mod reap;
+mod slab;
 pub(crate) mod special;
 mod stats_track;
 pub(crate) mod znode;
@@ -101,7 +103,7 @@ impl Tree {
             .filter_map(move |(owner, _)| (last.replace(*owner) != Some(*owner)).then_some(*owner))
     }
 
-    pub(crate) fn get(&self, id: Id) -> &Znode {
+    pub(crate) fn get(&self, id: Id) -> Znode<'_> {
         self.arena.get(id)
     }
 
@@ -128,7 +130,7 @@ impl Tree {
         let mut rest = path;
         while id != ROOT {
             let node = self.get(id);
-            match rest.strip_suffix(node.name.as_bytes()).and_then(|rest| rest.strip_suffix(b"/")) {
+            match rest.strip_suffix(node.name()).and_then(|rest| rest.strip_suffix(b"/")) {
                 Some(shorter) => rest = shorter,
                 None => return false,
             }
@@ -145,7 +147,7 @@ impl Tree {
         let mut names = Vec::new();
         while id != ROOT {
             let node = self.get(id);
-            names.push(node.name.as_bytes());
+            names.push(node.name());
             id = node.parent;
         }
         let mut path = String::with_capacity(names.iter().map(|name| name.len() + 1).sum());
@@ -157,7 +159,7 @@ impl Tree {
     }
 
     /// The children, in no particular order.
-    pub(crate) fn children(&self, id: Id) -> impl Iterator<Item = &Znode> {
+    pub(crate) fn children(&self, id: Id) -> impl Iterator<Item = Znode<'_>> {
         let mut next = self.get(id).rare().first_child;
         std::iter::from_fn(move || {
             let child = (next != NONE).then(|| self.get(next))?;

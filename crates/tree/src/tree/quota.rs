@@ -11,6 +11,7 @@ use super::Tree;
 use super::arena::{Id, NONE};
 use super::special::QUOTA;
 use super::stats_track::StatsTrack;
+use super::znode::Rare;
 
 const LIMITS: &str = "/zookeeper_limits";
 const STATS: &str = "/zookeeper_stats";
@@ -75,7 +76,7 @@ impl Tree {
             Some(None) => return Ok(None),
             Some(Some(data)) => data.as_deref(),
             None => match self.lookup(&path) {
-                Some(id) => self.get(id).data.as_deref(),
+                Some(id) => self.get(id).data(),
                 None => return Ok(None),
             },
         };
@@ -104,14 +105,14 @@ impl Tree {
         let Some(journal) = &mut self.journal else { return };
         let is_track = quota_of(path, LIMITS).or(quota_of(path, STATS)).is_some();
         if is_track && !journal.tracks.contains_key(path) {
-            let data = before.map(|id| self.arena.get(id).data.clone());
+            let data = before.map(|id| self.arena.get(id).data().map(Into::into));
             journal.tracks.insert(path.into(), data);
         }
     }
 
     /// The same, where the path is not at hand.
     pub(super) fn keep_track_of(&mut self, id: Id) {
-        let name = self.get(id).name.as_bytes();
+        let name = self.get(id).name();
         if self.journal.is_some() && [LIMITS, STATS].iter().any(|track| track.as_bytes()[1..] == *name) {
             self.keep_track(&self.path_of(id), Some(id));
         }
@@ -157,7 +158,7 @@ impl Tree {
     /// Stats that make no sense stay as they are.
     fn adjust(&mut self, limited: &str, bytes: i64, count: i64) {
         let Some(id) = self.lookup(&format!("{QUOTA}{limited}{STATS}")) else { return };
-        if let Some(mut stats) = self.get(id).data.as_deref().and_then(StatsTrack::parse) {
+        if let Some(mut stats) = self.get(id).data().and_then(StatsTrack::parse) {
             stats.add(count, bytes);
             self.set_silently(id, &stats);
         }
@@ -182,8 +183,7 @@ impl Tree {
 
     /// Replaces data and nothing else.
     fn set_silently(&mut self, id: Id, stats: &StatsTrack) {
-        let node = self.get(id);
-        let (mzxid, mtime, version) = (node.mzxid, node.mtime, node.version);
+        let Rare { mzxid, mtime, version, .. } = self.get(id).rare();
         self.replace_data(id, Some(stats.to_string().as_bytes()), (mzxid, mtime, version));
     }
 }

@@ -17,7 +17,7 @@ pub(super) struct Reapable {
 
 impl Reapable {
     /// A znode came to its place, without children.
-    pub(super) fn attached(&mut self, id: Id, node: &Znode) {
+    pub(super) fn attached(&mut self, id: Id, node: Znode<'_>) {
         if node.rare().owner == CONTAINER_OWNER {
             self.containers.insert(id);
         } else if let Some(end) = node.ttl_end() {
@@ -26,7 +26,7 @@ impl Reapable {
     }
 
     /// A znode without children left its place.
-    pub(super) fn detached(&mut self, id: Id, node: &Znode) {
+    pub(super) fn detached(&mut self, id: Id, node: Znode<'_>) {
         if node.rare().owner == CONTAINER_OWNER {
             self.containers.remove(&id);
         } else if let Some(end) = node.ttl_end() {
@@ -55,7 +55,8 @@ impl Tree {
     /// Up to `limit` znodes that are due at `now_ms`. A container that never had a child is due after
     /// `max_never_used_ms`; never, if that is 0.
     pub(crate) fn due(&self, now_ms: i64, max_never_used_ms: i64, limit: usize) -> Vec<Id> {
-        let is_over = |node: &Znode| max_never_used_ms != 0 && now_ms - node.mtime > max_never_used_ms;
+        let is_over =
+            |node: Znode<'_>| max_never_used_ms != 0 && now_ms - node.rare().mtime > max_never_used_ms;
         let containers = self.reapable.containers.iter().copied().filter(|id| {
             let node = self.get(*id);
             node.rare().cversion > 0 || is_over(node)

@@ -6,7 +6,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::Tree;
 use super::arena::NONE;
-use super::znode::{Rare, Start, Znode};
+use super::znode::{Rare, Start};
 use crate::acl::FixedAcl;
 
 pub(crate) const QUOTA: &str = "/zookeeper/quota";
@@ -29,12 +29,12 @@ impl Tree {
             self.set_node_acl(id, &FixedAcl::stored(&list));
         }
         let before = self.get(id).data_len() as u64;
-        self.update(id, |node| {
-            node.put_data(theirs.data.as_deref());
-            let Rare { owner, first_child, num_children, .. } = node.rare();
-            (node.czxid, node.mzxid) = (theirs.czxid, theirs.mzxid);
-            (node.ctime, node.mtime, node.version) = (theirs.ctime, theirs.mtime, theirs.version);
-            node.set_rare(Rare { owner, first_child, num_children, ..theirs.rare() });
+        self.update(id, |arena| {
+            arena.put_data(id, theirs.data());
+            let Rare { owner, first_child, num_children, .. } = arena.get(id).rare();
+            let slot = arena.slot_mut(id);
+            (slot.czxid, slot.ctime) = (theirs.czxid, theirs.ctime);
+            arena.set_rare(id, Rare { owner, first_child, num_children, ..theirs.rare() });
         });
         self.data_bytes = self.data_bytes + theirs.data_len() as u64 - before;
     }
@@ -56,7 +56,7 @@ impl Tree {
     /// These are not counted as created children of their parents, hence the negative cversions.
     fn add_special(&mut self, path: &str, acl: FixedAcl<'_>, aversion: i32) {
         let (parent, name) = menagerie_types::path::split(path).unwrap_or(("", ""));
-        let mut node = Znode::new(&Start {
+        let id = self.arena.insert(&Start {
             parent: self.lookup(parent).unwrap_or(NONE),
             name,
             path_hash: xxh3_64(path.as_bytes()),
@@ -66,10 +66,8 @@ impl Tree {
             zxid: Zxid(0),
             time_ms: 0,
         });
-        node.set_rare(Rare { aversion, ..node.rare() });
-        let id = self.arena.insert(node);
+        self.arena.set_rare(id, Rare { aversion, ..self.get(id).rare() });
         self.attach(id, path.len());
-        let node = self.arena.get_mut(id);
-        self.changes.created(id, node, path);
+        self.changes.created(id, &mut self.arena.slot_mut(id).mark, path);
     }
 }

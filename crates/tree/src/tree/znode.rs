@@ -1,10 +1,12 @@
 //! One znode.
 
+use std::ops::Deref;
+
 use menagerie_types::{SessionId, Stat, Zxid};
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::arena::{Id, NONE};
-use super::name::Name;
+use super::arena::{Arena, Id, NONE, Slot};
+use super::slab::NOTHING;
 use crate::acl::AclId;
 
 /// `ephemeralOwner` of a container.
@@ -14,41 +16,17 @@ const TTL_OWNER: i64 = 0xff << 56;
 /// The longest TTL, in ms.
 pub(crate) const TTL_MAX: i64 = (1 << 40) - 1;
 
-/// A znode and its place among its siblings. Kept small: there are millions of them.
-#[derive(Clone, Debug)]
-pub(crate) struct Znode {
-    pub(crate) name: Name,
-    pub(crate) data: Option<Box<[u8]>>,
-    /// xxh3 of the whole path: the index and the digest need it.
-    pub(crate) path_hash: u64,
-    pub(crate) czxid: Zxid,
-    pub(crate) mzxid: Zxid,
-    pub(crate) ctime: i64,
-    pub(crate) mtime: i64,
-    rare: Option<Box<Rare>>,
-    pub(crate) parent: Id,
-    pub(crate) next: Id,
-    pub(crate) prev: Id,
-    pub(crate) version: i32,
-    pub(crate) acl: AclId,
-    pub(crate) data_crc: u32,
-    /// The checkpoint generation in whose list of changed znodes this slot stands, or 0.
-    pub(crate) dirty: u32,
-    /// The generation that the znode was made in, if no earlier checkpoint can hold its path, else 0.
-    pub(crate) fresh: u32,
-}
-
-/// Memory per znode is measured; a field that breaks this needs a reason.
-const _: () = assert!(size_of::<Znode>() == 120);
-
-/// What most znodes have none of, and then need no memory for: children, an owner, another ACL than their first.
+/// What most znodes have none of, and then need no memory for: a change, children, an owner, another ACL than their first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Rare {
+    pub(crate) mzxid: Zxid,
+    pub(crate) mtime: i64,
     pub(crate) pzxid: Zxid,
     /// `ephemeralOwner` as ZooKeeper stores it: a session, 0, or a container's or TTL's encoding.
     pub(crate) owner: i64,
     pub(crate) first_child: Id,
     pub(crate) num_children: u32,
+    pub(crate) version: i32,
     /// Number of children ever created: not the cversion that clients see.
     pub(crate) cversion: i32,
     pub(crate) aversion: i32,
@@ -56,8 +34,18 @@ pub(crate) struct Rare {
 
 impl Rare {
     /// A znode's at first.
-    fn none(czxid: Zxid) -> Self {
-        Self { pzxid: czxid, owner: 0, first_child: NONE, num_children: 0, cversion: 0, aversion: 0 }
+    pub(super) fn none(czxid: Zxid, ctime: i64) -> Self {
+        Self {
+            mzxid: czxid,
+            mtime: ctime,
+            pzxid: czxid,
+            owner: 0,
+            first_child: NONE,
+            num_children: 0,
+            version: 0,
+            cversion: 0,
+            aversion: 0,
+        }
     }
 }
 
@@ -73,55 +61,43 @@ pub(crate) struct Start<'a> {
     pub(crate) time_ms: i64,
 }
 
-impl Znode {
-    /// As it is created; not in its place yet.
-    pub(crate) fn new(start: &Start<'_>) -> Self {
-        let mut node = Self {
-            name: Name::new(start.name),
-            data: start.data.map(Into::into),
-            path_hash: start.path_hash,
-            czxid: start.zxid,
-            mzxid: start.zxid,
-            ctime: start.time_ms,
-            mtime: start.time_ms,
-            rare: None,
-            parent: start.parent,
-            next: NONE,
-            prev: NONE,
-            version: 0,
-            acl: start.acl,
-            data_crc: data_crc(start.data),
-            dirty: 0,
-            fresh: 0,
-        };
-        if start.owner != 0 {
-            node.rare_mut().owner = start.owner;
-        }
-        node
+/// A znode as it is: the fields of its slot, and what is elsewhere.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Znode<'a> {
+    slot: &'a Slot,
+    arena: &'a Arena,
+}
+
+impl Deref for Znode<'_> {
+    type Target = Slot;
+
+    fn deref(&self) -> &Slot {
+        self.slot
+    }
+}
+
+impl<'a> Znode<'a> {
+    pub(super) fn new(slot: &'a Slot, arena: &'a Arena) -> Self {
+        Self { slot, arena }
+    }
+
+    /// The last component of its path.
+    #[inline]
+    pub(crate) fn name(&self) -> &'a [u8] {
+        self.arena.bodies().name(self.slot.body)
+    }
+
+    #[inline]
+    pub(crate) fn data(&self) -> Option<&'a [u8]> {
+        self.arena.bodies().data(self.slot.body)
     }
 
     #[inline]
     pub(crate) fn rare(&self) -> Rare {
-        match &self.rare {
-            Some(rare) => **rare,
-            None => Rare::none(self.czxid),
+        match self.slot.rare {
+            NOTHING => Rare::none(self.czxid, self.ctime),
+            rare => *self.arena.rares().get(rare),
         }
-    }
-
-    #[inline]
-    pub(crate) fn rare_mut(&mut self) -> &mut Rare {
-        let czxid = self.czxid;
-        self.rare.get_or_insert_with(|| Box::new(Rare::none(czxid)))
-    }
-
-    /// Sets what may be the same as at first.
-    pub(crate) fn set_rare(&mut self, rare: Rare) {
-        self.rare = (rare != Rare::none(self.czxid)).then(|| Box::new(rare));
-    }
-
-    /// Frees the memory of what was deleted.
-    pub(super) fn vacate(&mut self) {
-        (self.name, self.data, self.rare) = (Name::new(""), None, None);
     }
 
     /// The Stat that clients see.
@@ -129,14 +105,14 @@ impl Znode {
         let rare = self.rare();
         Stat {
             czxid: self.czxid,
-            mzxid: self.mzxid,
+            mzxid: rare.mzxid,
             ctime: self.ctime,
-            mtime: self.mtime,
-            version: self.version,
+            mtime: rare.mtime,
+            version: rare.version,
             cversion: rare.cversion.wrapping_mul(2).wrapping_sub(rare.num_children as i32),
             aversion: rare.aversion,
             ephemeral_owner: self.ephemeral_owner().unwrap_or(SessionId::NONE),
-            data_length: self.data.as_ref().map_or(0, |data| data.len() as i32),
+            data_length: self.data_len() as i32,
             num_children: rare.num_children as i32,
             pzxid: rare.pzxid,
         }
@@ -156,20 +132,11 @@ impl Znode {
 
     /// When the TTL runs out if nothing happens, by the log's clock.
     pub(crate) fn ttl_end(&self) -> Option<i64> {
-        self.ttl_ms().map(|ttl| self.mtime.saturating_add(ttl))
+        self.ttl_ms().map(|ttl| self.rare().mtime.saturating_add(ttl))
     }
 
     pub(crate) fn data_len(&self) -> usize {
-        self.data.as_ref().map_or(0, |data| data.len())
-    }
-
-    /// Replaces the data, in the old allocation if it has the right size.
-    pub(crate) fn put_data(&mut self, data: Option<&[u8]>) {
-        match (&mut self.data, data) {
-            (Some(old), Some(new)) if old.len() == new.len() => old.copy_from_slice(new),
-            (old, new) => *old = new.map(Into::into),
-        }
-        self.data_crc = data_crc(data);
+        self.arena.bodies().data_len(self.slot.body).unwrap_or(0)
     }
 
     /// What the znode adds to the digest of the state.
@@ -178,12 +145,12 @@ impl Znode {
         StatWords {
             path_hash: self.path_hash,
             acl_hash,
-            data_len: self.data.as_ref().map(|data| data.len()),
-            zxids: [self.czxid, self.mzxid, rare.pzxid],
-            times: [self.ctime, self.mtime],
+            data_len: self.arena.bodies().data_len(self.slot.body),
+            zxids: [self.czxid, rare.mzxid, rare.pzxid],
+            times: [self.ctime, rare.mtime],
             owner: rare.owner,
             data_crc: self.data_crc,
-            versions: [self.version, rare.cversion, rare.aversion],
+            versions: [rare.version, rare.cversion, rare.aversion],
         }
         .digest()
     }
