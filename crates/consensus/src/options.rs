@@ -49,7 +49,7 @@ impl ConsensusOptions {
     /// Defaults for the member `id` of `members`, with its log in `data_dir`.
     pub fn new(id: NodeId, data_dir: PathBuf, members: Vec<Member>) -> Self {
         // Nobody follows a lone member, and a store in its process is not behind.
-        let log_cache_bytes = if members.len() > 1 { 32 << 20 } else { 4 << 20 };
+        let log_cache_bytes = if members.len() > 1 { 32 << 20 } else { 2 << 20 };
         Self {
             id,
             data_dir,

@@ -24,6 +24,7 @@ use error::{Error, Result};
 use menagerie_tree_store::CHECKPOINT_THREAD;
 
 fn main() -> ExitCode {
+    menagerie_malloc::give_back_freed_memory();
     abort_on_panic();
     let arguments: Vec<OsString> = std::env::args_os().collect();
     let outcome = match cli::parse(&arguments) {
