@@ -14,7 +14,6 @@ use tracing::{debug, info, warn};
 
 use super::Worker;
 use super::conn::{Conn, ConnToken, Peer};
-use super::identities::Identities;
 use super::socket::Socket;
 use super::tls::{TlsStream, speaks_tls};
 use crate::stats::Stats;
@@ -144,7 +143,7 @@ impl Worker {
         counted: Counted,
     ) -> Option<ConnToken> {
         let peer = menagerie_auth::Peer { address: addr, certificate };
-        let identities = Identities::of_peer(&self.shared.options, &peer);
+        let identities = self.peers.borrow_mut().identities(&self.shared.options, &peer);
         let identities = identities.inspect_err(|error| info!(%addr, %error, "closing a connection at once"));
         let identities = identities.ok()?;
         counted.hand_over();

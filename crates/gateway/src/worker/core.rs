@@ -72,7 +72,7 @@ pub enum Holder {
     /// A ZooKeeper connection.
     Conn(ConnToken),
     /// Calls of the gRPC API.
-    Api(ApiSession),
+    Api(Box<ApiSession>),
 }
 
 /// Signals to the worker's tasks; each stands for "look at the state".

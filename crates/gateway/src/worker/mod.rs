@@ -52,6 +52,7 @@ pub mod fuzzed {
     pub use super::identities::Identities;
 }
 
+use self::identities::KnownPeers;
 use self::socket::Sockets;
 use crate::Shared;
 use crate::api::ApiCall;
@@ -80,6 +81,7 @@ pub struct Intake {
 pub struct Worker {
     core: Rc<RefCell<Core>>,
     sockets: Rc<RefCell<Sockets>>,
+    peers: Rc<RefCell<KnownPeers>>,
     shared: Arc<Shared>,
     workers: Rc<[mpsc::Sender<Asked>]>,
 }
@@ -98,6 +100,7 @@ async fn serve(shared: &Arc<Shared>, intake: &mut Intake) {
     let worker = Worker {
         core: Rc::new(RefCell::new(Core::new(shared, proposer.clone(), Instant::now()))),
         sockets: Rc::default(),
+        peers: Rc::default(),
         shared: Arc::clone(shared),
         workers: intake.workers.clone().into(),
     };

@@ -186,7 +186,7 @@ impl Core {
             }
             EstablishTarget::Api(reply) => {
                 let session = ApiSession::new(established.timeout_ms, self.now);
-                self.sessions.insert(established.session, Holder::Api(session));
+                self.sessions.insert(established.session, Holder::Api(Box::new(session)));
                 self.liveness.api.insert(established.session);
                 let _ = reply.send(Some(established));
             }

@@ -1,6 +1,7 @@
 //! Sockets of a worker: one task for each reads; whoever has output writes.
 
 use std::io::ErrorKind;
+use std::ops::RangeInclusive;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -16,8 +17,9 @@ use super::tls::{Received, TlsStream};
 /// Input that may wait for its turn before the socket is left alone; a single frame may be larger.
 const INPUT_MAX: usize = 256 * 1024;
 const READ_BYTES: usize = 64 * 1024;
-/// An output buffer larger than this is given back once it is empty.
-const OUTPUT_KEEP: usize = 16 * 1024;
+/// Only an output buffer of so many bytes is kept once it is empty: a smaller one is made again quickly, and connections that do
+/// nothing but ping have no more.
+const OUTPUT_KEEP: RangeInclusive<usize> = 129..=16 * 1024;
 /// After a farewell, what the client still sends is thrown away for this long, so that no reset overtakes the farewell.
 const LINGER: Duration = Duration::from_secs(1);
 
@@ -85,33 +87,39 @@ thread_local! {
 
 impl Worker {
     /// The task of one connection, from its first byte to its last.
-    pub async fn connection(self, token: ConnToken, socket: Socket) {
-        let Some(wake) = self.with_core(|core| core.conns.get_mut(token).map(|conn| Rc::clone(&conn.wake)))
-        else {
-            return;
-        };
-        let linger = loop {
-            let (read, write) = match self.next(token, &socket) {
-                Next::Wait { read, write } => (read, write),
-                Next::Close { linger } => break linger,
+    // A block, for the future of a function would have room for its arguments twice: once to begin with, once to go on with.
+    #[allow(clippy::manual_async_fn)]
+    pub fn connection(self, token: ConnToken, socket: Socket) -> impl Future<Output = ()> {
+        async move {
+            let Some(wake) =
+                self.with_core(|core| core.conns.get_mut(token).map(|conn| Rc::clone(&conn.wake)))
+            else {
+                return;
             };
-            tokio::select! {
-                ready = socket.tcp().readable(), if read => {
-                    if ready.is_err() || !self.receive(token, &socket) {
-                        break false;
+            let linger = loop {
+                let (read, write) = match self.next(token, &socket) {
+                    Next::Wait { read, write } => (read, write),
+                    Next::Close { linger } => break linger,
+                };
+                tokio::select! {
+                    ready = socket.tcp().readable(), if read => {
+                        if ready.is_err() || !self.receive(token, &socket) {
+                            break false;
+                        }
+                        self.flush();
                     }
-                    self.flush();
+                    _ = socket.tcp().writable(), if write => {
+                        self.with_core(|core| flush_one(core, token, &socket));
+                    }
+                    () = wake.notified() => {}
                 }
-                _ = socket.tcp().writable(), if write => {
-                    self.with_core(|core| flush_one(core, token, &socket));
-                }
-                () = wake.notified() => {}
+            };
+            self.sockets.borrow_mut().remove(token);
+            self.with_core(|core| core.disconnect(token));
+            if linger {
+                // Boxed, for every connection's task would have room for it.
+                let _ = Box::pin(tokio::time::timeout(LINGER, discard(&socket))).await;
             }
-        };
-        self.sockets.borrow_mut().remove(token);
-        self.with_core(|core| core.disconnect(token));
-        if linger {
-            let _ = tokio::time::timeout(LINGER, discard(&socket)).await;
         }
     }
 
@@ -219,7 +227,7 @@ fn flush_one(core: &mut super::Core, token: ConnToken, socket: &Socket) {
         }
         if conn.output.is_empty() {
             conn.sent_to = core.zxid;
-            if conn.output.capacity() > OUTPUT_KEEP {
+            if !OUTPUT_KEEP.contains(&conn.output.capacity()) {
                 conn.output = BytesMut::new();
             }
             core.mark_ready(conn);

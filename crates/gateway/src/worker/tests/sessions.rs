@@ -136,7 +136,7 @@ fn a_session_of_the_api_is_kept_alive_only_while_the_tracker_vouches_for_it() {
     let mut bench = Bench::new(true);
     let session = SessionId(0x101);
     let api = ApiSession::new(30_000, bench.core.now);
-    bench.core.sessions.insert(session, Holder::Api(api));
+    bench.core.sessions.insert(session, Holder::Api(Box::new(api)));
     let mut touch = |later| {
         bench.core.now += Duration::from_secs(later);
         let (reply, mut answer) = oneshot::channel();

@@ -61,6 +61,7 @@ async fn a_silent_tracker_does_not_keep_reports_from_its_successor() {
     let worker = Worker {
         core: Rc::new(RefCell::new(core)),
         sockets: Rc::default(),
+        peers: Rc::default(),
         workers: Vec::new().into(),
         shared: Arc::clone(&shared),
     };
