@@ -302,7 +302,7 @@ impl Replica {
             digest: state.digest(),
             checkpoint_index: self.checkpoint_index(),
             znode_count: state.znode_count(),
-            session_count: state.sessions().count() as u64,
+            session_count: state.session_count(),
             ephemeral_count: state.ephemeral_count(),
             watch_count: watch_count as u64,
             data_bytes: state.data_bytes(),

@@ -91,7 +91,7 @@ pub(crate) async fn abort(replica: Arc<Replica>) -> ServiceResult<bool> {
 fn check_free(replica: &Replica, start_over: bool) -> ServiceResult<u64> {
     let state = replica.state.read();
     if !state.is_empty() {
-        let (znodes, sessions) = (state.znode_count(), state.sessions().count());
+        let (znodes, sessions) = (state.znode_count(), state.session_count());
         return Err(ServiceError::Invalid(format!(
             "the cluster is not empty: it has {znodes} znodes (ZooKeeper's own 4 among them) and {sessions} sessions"
         )));

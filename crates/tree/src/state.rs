@@ -144,6 +144,11 @@ impl State {
         self.sessions.iter()
     }
 
+    /// Number of sessions.
+    pub fn session_count(&self) -> u64 {
+        self.sessions.len() as u64
+    }
+
     /// Sessions held by one gateway worker, by id.
     pub fn owned_by(&self, owner: IncarnationId) -> impl Iterator<Item = SessionId> {
         self.sessions.owned_by(owner)

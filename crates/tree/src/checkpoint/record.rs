@@ -127,10 +127,10 @@ pub(crate) fn open<'a>(key: &[u8], value: &'a [u8]) -> Result<&'a [u8], &'static
 pub(crate) fn znode(path: &str, node: Znode<'_>, acl: &[u8]) -> Record {
     let rare = node.rare();
     sealed(znode_key(path), 65 + acl.len() + node.data_len(), |out| {
-        out.put_i64(node.czxid.0);
+        out.put_i64(node.czxid().0);
         out.put_i64(rare.mzxid.0);
         out.put_i64(rare.pzxid.0);
-        out.put_i64(node.ctime);
+        out.put_i64(node.ctime());
         out.put_i64(rare.mtime);
         out.put_i32(rare.version);
         out.put_i32(rare.cversion);

@@ -17,29 +17,71 @@ pub(crate) const NONE: Id = Id::MAX;
 /// In `parent`: the slot is free.
 const FREE: Id = Id::MAX - 1;
 
-const CHUNK_BITS: u32 = 12;
+/// Chunks are about as large as those of bodies.
+const CHUNK_BITS: u32 = 8;
 const CHUNK_LEN: usize = 1 << CHUNK_BITS;
 
 /// What every znode has, in a fixed size, and where the rest of it is.
 #[derive(Clone, Debug)]
 pub(crate) struct Slot {
-    /// xxh3 of the whole path: the index and the digest need it.
-    pub(crate) path_hash: u64,
-    pub(crate) czxid: Zxid,
-    pub(crate) ctime: i64,
+    path_hash: Word,
+    czxid: Word,
+    ctime: Word,
     pub(super) body: BodyId,
     pub(super) rare: SlabId,
     pub(crate) parent: Id,
     pub(crate) next: Id,
     pub(crate) prev: Id,
     pub(crate) acl: AclId,
-    pub(crate) data_crc: u32,
     /// Outlives the znode, for the slot stands in the list of changes.
     pub(crate) mark: Mark,
 }
 
 /// Memory per znode is measured; a field that breaks this needs a reason.
-const _: () = assert!(size_of::<Slot>() == 56);
+const _: () = assert!(size_of::<Slot>() == 52);
+
+/// Eight bytes that can stand at any multiple of four.
+#[derive(Clone, Copy, Debug)]
+struct Word([u32; 2]);
+
+impl Word {
+    fn new(word: u64) -> Self {
+        Self([word as u32, (word >> 32) as u32])
+    }
+
+    #[inline]
+    fn get(self) -> u64 {
+        let [low, high] = self.0;
+        u64::from(high) << 32 | u64::from(low)
+    }
+}
+
+impl Slot {
+    /// xxh3 of the whole path: the index and the digest need it.
+    #[inline]
+    pub(crate) fn path_hash(&self) -> u64 {
+        self.path_hash.get()
+    }
+
+    #[inline]
+    pub(crate) fn czxid(&self) -> Zxid {
+        Zxid(self.czxid.get() as i64)
+    }
+
+    #[inline]
+    pub(crate) fn ctime(&self) -> i64 {
+        self.ctime.get() as i64
+    }
+
+    /// Makes it one that was created by another transaction.
+    pub(super) fn set_created(&mut self, czxid: Zxid, ctime: i64) {
+        (self.czxid, self.ctime) = (Word::new(czxid.0 as u64), Word::new(ctime as u64));
+    }
+
+    fn first_rare(&self) -> Rare {
+        Rare::none(self.czxid(), self.ctime())
+    }
+}
 
 /// Slots in chunks, so that growing never moves one; names and data packed; and what few znodes have.
 #[derive(Clone, Debug)]
@@ -99,16 +141,15 @@ impl Arena {
         let id = self.free.take().unwrap_or_else(|| self.end());
         let body = self.bodies.insert(id, start.name.as_bytes(), start.data);
         let slot = Slot {
-            path_hash: start.path_hash,
-            czxid: start.zxid,
-            ctime: start.time_ms,
+            path_hash: Word::new(start.path_hash),
+            czxid: Word::new(start.zxid.0 as u64),
+            ctime: Word::new(start.time_ms as u64),
             body,
             rare: NOTHING,
             parent: start.parent,
             next: NONE,
             prev: NONE,
             acl: start.acl,
-            data_crc: data_crc(start.data),
             mark: Mark::default(),
         };
         let chunk = &mut self.chunks[(id >> CHUNK_BITS) as usize];
@@ -165,7 +206,8 @@ impl Arena {
     pub(crate) fn rare_mut(&mut self, id: Id) -> &mut Rare {
         let slot = &mut self.chunks[(id >> CHUNK_BITS) as usize][id as usize % CHUNK_LEN];
         if slot.rare == NOTHING {
-            slot.rare = self.rares.insert(Rare::none(slot.czxid, slot.ctime));
+            let data_crc = data_crc(self.bodies.data(slot.body));
+            slot.rare = self.rares.insert(Rare { data_crc, ..slot.first_rare() });
         }
         self.rares.get_mut(slot.rare)
     }
@@ -173,8 +215,9 @@ impl Arena {
     /// Sets rare fields that may be the same as at first.
     pub(crate) fn set_rare(&mut self, id: Id, rare: Rare) {
         let slot = self.slot_mut(id);
-        if rare != Rare::none(slot.czxid, slot.ctime) {
-            *self.rare_mut(id) = rare;
+        if (Rare { data_crc: 0, ..rare }) != slot.first_rare() {
+            let old = self.rare_mut(id);
+            *old = Rare { data_crc: old.data_crc, ..rare };
             return;
         }
         let old = std::mem::replace(&mut slot.rare, NOTHING);
@@ -191,7 +234,10 @@ impl Arena {
             self.remove_body(body);
             self.slot_mut(id).body = self.bodies.insert(id, &name, data);
         }
-        self.slot_mut(id).data_crc = data_crc(data);
+        let rare = self.slot(id).rare;
+        if rare != NOTHING {
+            self.rares.get_mut(rare).data_crc = data_crc(data);
+        }
     }
 }
 

@@ -13,12 +13,13 @@ use super::arena::Id;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct BodyId(u32);
 
-const PLACE_BITS: u32 = 10;
-const CHUNK_LEN: usize = 64 << 10;
+const PLACE_BITS: u32 = 8;
+/// Small, so that it fits where the index's tables were before they grew.
+const CHUNK_LEN: usize = 16 << 10;
 /// Up to here a class for every multiple of 8, then 16 for each doubling.
 const SMALL_MAX: usize = 256;
 const SMALL_CLASSES: usize = SMALL_MAX / 8;
-const CLASS_LEN_MAX: usize = 16 << 10;
+const CLASS_LEN_MAX: usize = 4 << 10;
 const CLASSES: usize = SMALL_CLASSES + 16 * (CLASS_LEN_MAX / SMALL_MAX).ilog2() as usize;
 const OWNER_LEN: usize = size_of::<Id>();
 /// Stands before a length that takes a `u32`.

@@ -39,7 +39,7 @@ impl Tree {
     /// Puts a znode that stands in the arena into its place in the tree.
     pub(crate) fn attach(&mut self, id: Id, path_len: usize) {
         let node = self.arena.get(id);
-        let (hash, parent, owner) = (node.path_hash, node.parent, node.ephemeral_owner());
+        let (hash, parent, owner) = (node.path_hash(), node.parent, node.ephemeral_owner());
         self.data_bytes += (path_len + node.data_len()) as u64;
         self.digest = self.digest.wrapping_add(node.digest(self.acls.hash(node.acl)));
         self.index.insert(hash, id, &self.arena);
@@ -83,7 +83,7 @@ impl Tree {
     /// Takes a znode out of its place; it stays in the arena.
     pub(super) fn detach(&mut self, id: Id, path_len: usize) {
         let node = self.arena.get(id);
-        let (hash, parent, prev, next) = (node.path_hash, node.parent, node.prev, node.next);
+        let (hash, parent, prev, next) = (node.path_hash(), node.parent, node.prev, node.next);
         self.data_bytes -= (path_len + node.data_len()) as u64;
         self.digest = self.digest.wrapping_sub(node.digest(self.acls.hash(node.acl)));
         if let Some(owner) = node.ephemeral_owner() {

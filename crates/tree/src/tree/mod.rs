@@ -110,7 +110,7 @@ impl Tree {
     /// The znode at exactly this path, which need not be a valid one.
     pub(crate) fn lookup(&self, path: &str) -> Option<Id> {
         let hash = xxh3_64(path.as_bytes());
-        self.index.find(hash, |id| self.get(*id).path_hash == hash && self.is_path_of(*id, path.as_bytes()))
+        self.index.find(hash, |id| self.get(*id).path_hash() == hash && self.is_path_of(*id, path.as_bytes()))
     }
 
     /// As [`Self::lookup`], for reads: they find the root under an empty path, too.

@@ -32,8 +32,7 @@ impl Tree {
         self.update(id, |arena| {
             arena.put_data(id, theirs.data());
             let Rare { owner, first_child, num_children, .. } = arena.get(id).rare();
-            let slot = arena.slot_mut(id);
-            (slot.czxid, slot.ctime) = (theirs.czxid, theirs.ctime);
+            arena.slot_mut(id).set_created(theirs.czxid(), theirs.ctime());
             arena.set_rare(id, Rare { owner, first_child, num_children, ..theirs.rare() });
         });
         self.data_bytes = self.data_bytes + theirs.data_len() as u64 - before;

@@ -30,6 +30,8 @@ pub(crate) struct Rare {
     /// Number of children ever created: not the cversion that clients see.
     pub(crate) cversion: i32,
     pub(crate) aversion: i32,
+    /// Of the data, kept because changing data takes it twice. 0 where there is no `Rare`.
+    pub(crate) data_crc: u32,
 }
 
 impl Rare {
@@ -45,6 +47,7 @@ impl Rare {
             version: 0,
             cversion: 0,
             aversion: 0,
+            data_crc: 0,
         }
     }
 }
@@ -95,7 +98,7 @@ impl<'a> Znode<'a> {
     #[inline]
     pub(crate) fn rare(&self) -> Rare {
         match self.slot.rare {
-            NOTHING => Rare::none(self.czxid, self.ctime),
+            NOTHING => Rare::none(self.czxid(), self.ctime()),
             rare => *self.arena.rares().get(rare),
         }
     }
@@ -104,9 +107,9 @@ impl<'a> Znode<'a> {
     pub(crate) fn stat(&self) -> Stat {
         let rare = self.rare();
         Stat {
-            czxid: self.czxid,
+            czxid: self.czxid(),
             mzxid: rare.mzxid,
-            ctime: self.ctime,
+            ctime: self.ctime(),
             mtime: rare.mtime,
             version: rare.version,
             cversion: rare.cversion.wrapping_mul(2).wrapping_sub(rare.num_children as i32),
@@ -143,13 +146,13 @@ impl<'a> Znode<'a> {
     pub(crate) fn digest(&self, acl_hash: u64) -> u64 {
         let rare = self.rare();
         StatWords {
-            path_hash: self.path_hash,
+            path_hash: self.path_hash(),
             acl_hash,
             data_len: self.arena.bodies().data_len(self.slot.body),
-            zxids: [self.czxid, rare.mzxid, rare.pzxid],
-            times: [self.ctime, rare.mtime],
+            zxids: [self.czxid(), rare.mzxid, rare.pzxid],
+            times: [self.ctime(), rare.mtime],
             owner: rare.owner,
-            data_crc: self.data_crc,
+            data_crc: if self.slot.rare == NOTHING { data_crc(self.data()) } else { rare.data_crc },
             versions: [rare.version, rare.cversion, rare.aversion],
         }
         .digest()
