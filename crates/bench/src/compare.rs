@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::cli::{CompareArgs, Measured, Named};
 use crate::error::{BenchError, Result};
 use crate::ratio::Compared;
-use crate::report::Report;
+use crate::report::{Report, to_stdout};
 
 /// `menagerie bench compare`.
 pub fn run(args: &CompareArgs, json: bool) -> Result<()> {
@@ -20,9 +20,9 @@ pub fn run(args: &CompareArgs, json: bool) -> Result<()> {
     if json {
         let text =
             serde_json::to_string(&comparison).map_err(|error| BenchError::setup("the report", error))?;
-        println!("{text}");
+        to_stdout(&format!("{text}\n"))?;
     } else {
-        print!("{}", comparison.table());
+        to_stdout(&comparison.table())?;
     }
     if errors == 0 { Ok(()) } else { Err(BenchError::Errors(errors)) }
 }

@@ -42,7 +42,7 @@ pub fn run(args: &BenchArgs) -> Result<()> {
     match &args.command {
         Command::Measured(measured) => {
             let report = measure(measured)?;
-            report.print(args.json);
+            report.print(args.json)?;
             report.verdict()
         }
         Command::Compare(compare) => compare::run(compare, args.json),

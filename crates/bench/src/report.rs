@@ -1,6 +1,7 @@
 //! The result of a measurement, as JSON, as a table, and as figures that can be compared.
 
-use std::fmt::Write;
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
 
 use serde::Serialize;
 use serde_json::Value;
@@ -42,13 +43,24 @@ impl Report {
     }
 
     /// Prints it on stdout.
-    pub fn print(&self, json: bool) {
-        if json { println!("{}", self.value) } else { print!("{}", self.text) }
+    pub fn print(&self, json: bool) -> Result<()> {
+        if json { to_stdout(&format!("{}\n", self.value)) } else { to_stdout(&self.text) }
     }
 
     /// An error if there were errors.
     pub fn verdict(&self) -> Result<()> {
         if self.errors == 0 { Ok(()) } else { Err(BenchError::Errors(self.errors)) }
+    }
+}
+
+/// Prints a result. Whoever has read enough and closed the pipe is no error.
+pub fn to_stdout(text: &str) -> Result<()> {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(source) if source.kind() != io::ErrorKind::BrokenPipe => {
+            Err(BenchError::System { what: "writing the result".into(), source })
+        }
+        _ => Ok(()),
     }
 }
 

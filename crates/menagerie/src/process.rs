@@ -1,6 +1,7 @@
 //! The life of a process: what it serves, why it ends, and in which order its parts stop.
 
 use std::future::Future;
+use std::io::Write as _;
 use std::pin::Pin;
 use std::time::Duration;
 
@@ -67,9 +68,9 @@ impl Process {
         self.stops.push((name, Box::pin(stop)));
     }
 
-    /// Runs until a signal or a fatal report, then stops the parts in order. `serving` runs once, when all
+    /// Runs until a signal or a fatal report, then stops the parts in order. The line `serving` is printed once, when all
     /// components are ready.
-    pub async fn run(mut self, admin: Option<Bound>, serving: impl FnOnce() + Send + 'static) -> Result<()> {
+    pub async fn run(mut self, admin: Option<Bound>, serving: String) -> Result<()> {
         let mut signals = Signals::new()?;
         if let Some(bound) = admin {
             let listener = bound.into_tokio()?;
@@ -111,9 +112,10 @@ async fn stop_all(stops: Vec<(&'static str, Stop)>) {
     }
 }
 
-async fn announce(mut ready: tokio::sync::watch::Receiver<bool>, serving: impl FnOnce()) {
+async fn announce(mut ready: tokio::sync::watch::Receiver<bool>, serving: String) {
     if ready.wait_for(|ready| *ready).await.is_ok() {
-        serving();
+        // Nobody need be there to read it.
+        let _ = writeln!(std::io::stdout(), "{serving}");
     }
 }
 

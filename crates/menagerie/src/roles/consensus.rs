@@ -46,5 +46,5 @@ pub async fn run(args: &ConsensusArgs, recorder: PrometheusHandle) -> Result<()>
     };
     cluster::follow(&process, following);
     component::serve(&process, &thread, part.serve_on(GrpcServer::new()), internal).await?;
-    process.run(admin, move || println!("{line}")).await
+    process.run(admin, line).await
 }

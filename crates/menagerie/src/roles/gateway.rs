@@ -53,5 +53,5 @@ pub async fn run(args: &GatewayArgs, recorder: PrometheusHandle) -> Result<()> {
         public_api::serve(&process, &part, bound)?;
     }
     GrpcServer::new().serve(internal, process.board.ready(), process.grpc_stop())?;
-    process.run(admin, move || println!("{line}")).await
+    process.run(admin, line).await
 }

@@ -125,7 +125,7 @@ pub async fn run(plan: Plan, recorder: PrometheusHandle) -> Result<()> {
         }
         serve_members(&process, &thread, bound, (&consensus, &tree_store, &tracker)).await?;
     }
-    process.run(plan.admin, move || println!("{line}")).await
+    process.run(plan.admin, line).await
 }
 
 /// Where a member that has no others listens for `menagerie admin`. The default is where `menagerie admin` looks; of several

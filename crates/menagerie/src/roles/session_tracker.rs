@@ -40,5 +40,5 @@ pub async fn run(args: &SessionTrackerArgs, recorder: PrometheusHandle) -> Resul
     };
     cluster::follow(&process, following);
     part.serve_on(GrpcServer::new()).serve(internal, process.board.ready(), process.grpc_stop())?;
-    process.run(admin, move || println!("{line}")).await
+    process.run(admin, line).await
 }
