@@ -1,9 +1,9 @@
 //! What a checkpoint consists of, and when to make fewer parts of it.
 //!
 //! A small commit goes into sled, record by record: the *layer*. A large one becomes a *run*, a file of records sorted by key, so
-//! that a record costs its bytes and no search; the layer then becomes a run, too, and a new one begins. Small runs are merged
-//! now and then, and all of them when the later ones have come to be as large as the first (as in log-structured merge trees:
-//! O'Neil et al., 1996). So a record is written a few times in its life, and a checkpoint takes a small multiple of what it holds.
+//! that a record costs its bytes and no search; the layer then becomes a run, too, and a new one begins. Eight runs alike are merged
+//! into one (as in log-structured merge trees: O'Neil et al., 1996), and all of them when half of what they hold may be
+//! superseded. So a record is written a few times in its life, and a checkpoint takes a small multiple of what it holds.
 //!
 //! ```text
 //! format u32 (1) | crc32c u32 of format and what follows | layer u64 | repeated { id u64 | bytes u64 }, oldest first   big-endian
@@ -24,10 +24,12 @@ const LAYER: u8 = 1;
 pub(super) const LAYERS: [&[u8]; 2] = [&[LAYER], &[RECORDS[1]]];
 /// The kinds of records are letters.
 const RECORDS: [u8; 2] = [b'a', b'z' + 1];
-/// Runs that are merged at a time, at least.
+/// So many runs alike are merged.
 const MERGE_RUNS: usize = 8;
-/// Below this size the later runs are never merged with the first on account of their size alone.
-const MERGE_ALL_BYTES: u64 = 32 * 1024 * 1024;
+/// Runs below this size are all alike, and those from here to [`MERGE_RUNS`] times as much are.
+const TIER_BYTES: u64 = 64 * 1024;
+/// So much may be superseded whatever the checkpoint holds.
+const SUPERSEDED_BYTES: u64 = 32 * 1024 * 1024;
 
 /// One run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,22 +76,27 @@ impl Runs {
         self.runs.iter().map(|run| run.id).fold(self.layer, u64::max) + 1
     }
 
-    /// The first of the last runs that are worth merging into one: all if the later ones are as large as the first, else at least
-    /// [`MERGE_RUNS`], the first of them no larger than the others together.
-    pub(super) fn worth_merging(&self) -> Option<usize> {
-        let (first, later) = self.runs.split_first()?;
-        if later.iter().map(|run| run.bytes).sum::<u64>() >= first.bytes.max(MERGE_ALL_BYTES) {
+    /// The first of the last runs that are worth merging into one: all, when half of what they hold may be superseded, given that
+    /// `needed` bytes of records are not; else those behind the last one of a higher tier than one that has come to have
+    /// [`MERGE_RUNS`].
+    pub(super) fn worth_merging(&self, needed: u64) -> Option<usize> {
+        let bytes = self.runs.iter().map(|run| run.bytes).sum::<u64>();
+        if self.runs.len() > 1 && bytes >= needed.saturating_mul(2).saturating_add(SUPERSEDED_BYTES) {
             return Some(0);
         }
-        let (mut newer, mut from) = (0, None);
-        for (at, run) in self.runs.iter().enumerate().rev() {
-            if self.runs.len() - at >= MERGE_RUNS && run.bytes <= newer {
-                from = Some(at);
-            }
-            newer += run.bytes;
-        }
-        from
+        let highest = self.runs.iter().map(|run| tier(run.bytes)).max()?;
+        (0..=highest).rev().find_map(|wanted| {
+            let above = self.runs.iter().rposition(|run| tier(run.bytes) > wanted);
+            let from = above.map_or(0, |above| above + 1);
+            let alike = self.runs[from..].iter().filter(|run| tier(run.bytes) == wanted).count();
+            (alike >= MERGE_RUNS).then_some(from)
+        })
     }
+}
+
+/// Runs of one tier are alike: [`MERGE_RUNS`] of them make one of the next.
+fn tier(bytes: u64) -> u32 {
+    (bytes / TIER_BYTES).checked_ilog(MERGE_RUNS as u64).map_or(0, |tier| tier + 1)
 }
 
 /// What a layer's keys begin with, and what is behind all of them.
@@ -158,45 +165,56 @@ mod tests {
         }
     }
 
+    const MIB: u64 = 1 << 20;
+
     #[test]
-    fn eight_runs_alike_are_merged_and_a_large_one_before_them_is_not() {
-        assert_eq!(runs(&[5; 7]).worth_merging(), None);
-        assert_eq!(runs(&[5; 8]).worth_merging(), Some(0));
-        assert_eq!(runs(&[100, 5, 5, 5, 5, 5, 5, 5]).worth_merging(), None);
-        assert_eq!(runs(&[100, 5, 5, 5, 5, 5, 5, 5, 5]).worth_merging(), Some(1));
-        assert_eq!(runs(&[100, 40, 5, 5, 5, 5, 5, 5, 5, 5]).worth_merging(), Some(1));
+    fn eight_runs_alike_are_merged_and_larger_ones_before_them_are_not() {
+        let worth = |sizes: &[u64]| {
+            runs(&sizes.iter().map(|mib| mib * MIB).collect::<Vec<_>>()).worth_merging(u64::MAX)
+        };
+        assert_eq!(worth(&[]), None);
+        assert_eq!(worth(&[16; 7]), None);
+        assert_eq!(worth(&[16; 8]), Some(0));
+        assert_eq!(worth(&[128, 16, 1, 16, 16, 2, 16, 16]), None);
+        assert_eq!(worth(&[128, 16, 1, 16, 16, 2, 16, 16, 31]), None);
+        assert_eq!(worth(&[128, 16, 1, 16, 16, 2, 16, 16, 31, 4, 5]), Some(1));
+        assert_eq!(worth(&[16, 128, 16, 16, 16, 16, 16, 16, 16]), None, "not across a larger one");
+        assert_eq!(worth(&[128, 128, 128, 128, 128, 128, 128, 16, 16]), None);
+        assert_eq!(worth(&[1000, 128, 128, 1, 128, 128, 128, 128, 128, 32, 16]), Some(1));
     }
 
     #[test]
-    fn all_are_merged_when_as_much_was_added() {
-        let mib = 1 << 20;
-        assert_eq!(runs(&[]).worth_merging(), None);
-        assert_eq!(runs(&[500 * mib]).worth_merging(), None);
-        assert_eq!(runs(&[mib, 20 * mib]).worth_merging(), None);
-        assert_eq!(runs(&[mib, 20 * mib, 20 * mib]).worth_merging(), Some(0));
-        assert_eq!(runs(&[100 * mib, 99 * mib]).worth_merging(), None);
-        assert_eq!(runs(&[100 * mib, 50 * mib, 50 * mib]).worth_merging(), Some(0));
+    fn all_are_merged_when_half_may_be_superseded() {
+        assert_eq!(runs(&[500 * MIB]).worth_merging(1), None, "there is nothing to merge it with");
+        assert_eq!(runs(&[100 * MIB, 100 * MIB]).worth_merging(100 * MIB), None);
+        assert_eq!(runs(&[100 * MIB, 132 * MIB]).worth_merging(100 * MIB), Some(0));
+        assert_eq!(runs(&[MIB, 20 * MIB]).worth_merging(0), None);
     }
 
-    /// Whatever is committed, runs stay few, and each byte is written a few times.
+    /// Whatever is committed, runs stay few, each byte is written a few times, and not much more is kept than is needed.
     #[test]
     fn runs_stay_few() {
-        for unit in [1, 1 << 10, 1 << 20] {
-            let (mut list, mut written, mut most) = (Runs::default(), 0, 0);
+        for (unit, kept) in [(1 << 10, 1), (1 << 20, 1), (1 << 10, 100), (1 << 20, 100)] {
+            let (mut list, mut added, mut written, mut most) = (Runs::default(), 0, 0, 0);
             for n in 0..10_000_u64 {
                 let bytes = unit * (1 + n * 7919 % 50);
                 list.runs.push(Run { id: n, bytes });
+                added += bytes;
                 written += bytes;
-                if let Some(first) = list.worth_merging() {
-                    let bytes = list.runs.drain(first..).map(|run| run.bytes).sum();
+                // One byte of `kept` is not superseded in the end.
+                let needed = added / kept;
+                if let Some(first) = list.worth_merging(needed) {
+                    let merged = list.runs.drain(first..).map(|run| run.bytes).sum::<u64>();
+                    let bytes = if first == 0 { merged.min(needed) } else { merged };
                     list.runs.push(Run { id: n, bytes });
                     written += bytes;
                 }
                 most = most.max(list.runs.len());
+                let held: u64 = list.runs.iter().map(|run| run.bytes).sum();
+                assert!(held < 2 * needed + SUPERSEDED_BYTES + 50 * unit, "{held} bytes for {needed}");
             }
-            let held: u64 = list.runs.iter().map(|run| run.bytes).sum();
-            assert!(most <= 24, "{most} runs");
-            assert!(written < 12 * held, "{} times", written / held);
+            assert!(most <= 48, "{most} runs");
+            assert!(written < 6 * added, "{} times", written / added);
         }
     }
 }

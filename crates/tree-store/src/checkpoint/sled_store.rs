@@ -375,10 +375,10 @@ impl CheckpointStore for SledCheckpoint {
         written
     }
 
-    fn tidy(&mut self) -> Result<(), TreeStoreError> {
+    fn tidy(&mut self, needed: u64) -> Result<(), TreeStoreError> {
         if self.merges_put_off > 0 {
             self.merges_put_off -= 1;
-        } else if let Some(first) = self.parts.worth_merging() {
+        } else if let Some(first) = self.parts.worth_merging(needed) {
             self.merge_runs(first)?;
         }
         self.db.reopen_in_time()

@@ -79,7 +79,7 @@ fn more_changes_than_are_sorted_at_a_time_are_committed_like_few() {
     let expected: Content = (1..many).map(|n| (key(n), vec![2; 1000])).collect();
     assert!(store.parts.runs.len() > 4, "{:?}", store.parts);
     assert!(content(&store) == expected);
-    store.tidy().expect("tidied");
+    store.tidy(1 << 30).expect("tidied");
     assert!(content(&store) == expected);
     drop(store);
     let store = opened(dir.path());
@@ -162,10 +162,10 @@ fn runs_that_cannot_be_merged_stay_as_they_are_for_a_while() {
     std::fs::remove_dir(&obstacle).expect("removed");
     assert_eq!((store.parts.runs.len(), store.merges_put_off), (8, PUT_OFF));
     for _ in 0..PUT_OFF {
-        store.tidy().expect("put off");
+        store.tidy(1 << 30).expect("put off");
         assert_eq!(store.parts.runs.len(), 8);
     }
-    store.tidy().expect("merged");
+    store.tidy(1 << 30).expect("merged");
     assert_eq!((store.parts.runs.len(), content(&store)), (1, before));
 }
 
@@ -207,8 +207,8 @@ proptest! {
                     store.commit(&mut once(records), &meta(index)).expect("committed");
                 }
                 Step::Tidy => {
-                    store.tidy().expect("tidied");
-                    prop_assert!(store.parts.worth_merging().is_none());
+                    store.tidy(1 << 30).expect("tidied");
+                    prop_assert!(store.parts.worth_merging(1 << 30).is_none());
                 }
                 Step::Reopen => {
                     drop(store);

@@ -150,7 +150,8 @@ impl CheckpointThread {
     /// As [`Self::checkpoint`], with the work that a checkpoint leaves behind.
     fn checkpoint_and_tidy(&mut self) -> Result<LogIndex, TreeStoreError> {
         let index = self.checkpoint()?;
-        let tidied = self.store.as_mut().map_or(Ok(()), |store| store.tidy());
+        let needed = self.replica.state.read().record_bytes();
+        let tidied = self.store.as_mut().map_or(Ok(()), |store| store.tidy(needed));
         match tidied {
             Ok(()) => self.keep_small(),
             // What is in memory is whole.
