@@ -24,7 +24,7 @@ impl PathIndex {
     /// About log2(1 + x), for x from 0 to 1: its slope falls from 1.35 to 0.65.
     fn shard(hash: u64) -> usize {
         let x = hash >> SHARD_SHIFT & 0xffff;
-        let log = x * (88_244 - (22_708 * x >> 16)) >> 16;
+        let log = (x * (88_244 - ((22_708 * x) >> 16))) >> 16;
         (log >> (16 - SHARD_BITS)) as usize
     }
 
