@@ -67,7 +67,7 @@ impl TreeStoreOptions {
             checkpoint_disk_min: 128 * 1024 * 1024,
             checkpoint_cache_bytes: 16 * 1024 * 1024,
             result_bytes_max: 32 * 1024 * 1024,
-            event_history_bytes: 4 * 1024 * 1024,
+            event_history_bytes: 16 * 1024 * 1024,
             link_wait: Duration::from_secs(2),
             digest_interval: Duration::from_secs(10),
             truncate_margin: 1000,

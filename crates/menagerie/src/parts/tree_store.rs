@@ -17,6 +17,8 @@ use crate::process::Process;
 use crate::threads::RuntimeThread;
 
 const NAME: &str = "tree-store";
+/// Events remembered where no link comes from another replica, only clients that were away.
+const ALONE_HISTORY_BYTES: usize = 4 * 1024 * 1024;
 
 /// A replica whose apply loop runs on a thread's runtime.
 pub struct TreeStorePart {
@@ -31,7 +33,11 @@ pub async fn start(
     (id, address, dir): (NodeId, String, PathBuf),
     (ensemble, peers): (Ensemble, Stores),
 ) -> Result<TreeStorePart> {
-    let options = TreeStoreOptions { address, ..TreeStoreOptions::new(id, dir) };
+    let is_alone = address.is_empty();
+    let mut options = TreeStoreOptions { address, ..TreeStoreOptions::new(id, dir) };
+    if is_alone {
+        options.event_history_bytes = ALONE_HISTORY_BYTES;
+    }
     let opened = menagerie_tree_store::open(options, ensemble, peers).await;
     let (local, apply) = opened.map_err(|error| Error::component(NAME, error))?;
     let applying = thread.handle().spawn(apply);
