@@ -20,4 +20,4 @@ pub use checkpoint::{
 };
 pub use error::TreeStoreError;
 pub use options::TreeStoreOptions;
-pub use store::{LocalTreeStore, open};
+pub use store::{LoadedTreeStore, LocalTreeStore, load, open};

@@ -41,33 +41,54 @@ pub struct LocalTreeStore {
     peers: Stores,
 }
 
-/// Opens the data directory and loads the checkpoint, on a thread of its own.
-///
-/// The future returned applies the log, takes part in the ensemble's housekeeping, and ends after
-/// [`LocalTreeStore::shutdown`], or with the reason when the replica was taken out of the directory. It must be
-/// spawned; in one process with consensus on that runtime, so that a commit is applied without a thread hand-over.
-/// `peers` are the other replicas.
+/// A replica whose checkpoint is loaded, and which follows no log yet.
+pub struct LoadedTreeStore {
+    replica: Arc<Replica>,
+    checkpointer: Checkpointer,
+}
+
+/// Opens the data directory and loads the checkpoint, on a thread of its own. It needs no other component, so a log can
+/// be opened meanwhile.
 ///
 /// Errors are those of the data directory. A damaged checkpoint is none: it is set aside and rebuilt.
-pub async fn open(
-    options: TreeStoreOptions,
-    ensemble: Ensemble,
-    peers: Stores,
-) -> Result<(LocalTreeStore, impl Future<Output = Option<String>> + Send + 'static), TreeStoreError> {
+pub async fn load(options: TreeStoreOptions) -> Result<LoadedTreeStore, TreeStoreError> {
     let (replica, checkpointer) = Checkpointer::start(options).await?;
     let (index, zxid) = {
         let state = replica.state.read();
         (state.index(), state.zxid())
     };
     info!(replica = %replica.options.id, %index, %zxid, "tree store loaded");
-    let context = Context {
-        replica: Arc::clone(&replica),
-        checkpointer: checkpointer.clone(),
-        ensemble: ensemble.clone(),
-        peers: peers.clone(),
-    };
-    let task = run::run(context);
-    Ok((LocalTreeStore { replica, checkpointer, ensemble, peers }, task))
+    Ok(LoadedTreeStore { replica, checkpointer })
+}
+
+impl LoadedTreeStore {
+    /// The future returned applies the log, takes part in the ensemble's housekeeping, and ends after
+    /// [`LocalTreeStore::shutdown`], or with the reason when the replica was taken out of the directory. It must be
+    /// spawned; in one process with consensus on that runtime, so that a commit is applied without a thread hand-over.
+    /// `peers` are the other replicas.
+    pub fn follow(
+        self,
+        ensemble: Ensemble,
+        peers: Stores,
+    ) -> (LocalTreeStore, impl Future<Output = Option<String>> + Send + 'static) {
+        let Self { replica, checkpointer } = self;
+        let context = Context {
+            replica: Arc::clone(&replica),
+            checkpointer: checkpointer.clone(),
+            ensemble: ensemble.clone(),
+            peers: peers.clone(),
+        };
+        (LocalTreeStore { replica, checkpointer, ensemble, peers }, run::run(context))
+    }
+}
+
+/// [`load`], then [`LoadedTreeStore::follow`].
+pub async fn open(
+    options: TreeStoreOptions,
+    ensemble: Ensemble,
+    peers: Stores,
+) -> Result<(LocalTreeStore, impl Future<Output = Option<String>> + Send + 'static), TreeStoreError> {
+    Ok(load(options).await?.follow(ensemble, peers))
 }
 
 impl LocalTreeStore {

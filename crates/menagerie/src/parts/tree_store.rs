@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use menagerie_link::{Ensemble, Stores};
 use menagerie_proto::tree_store::{TreeStore, TreeStoreServer, TreeStoreStatus};
-use menagerie_tree_store::{LocalTreeStore, TreeStoreOptions};
+use menagerie_tree_store::{LoadedTreeStore, LocalTreeStore, TreeStoreOptions};
 use menagerie_types::NodeId;
 use serde_json::{Value, json};
 use tracing::error;
@@ -26,20 +26,24 @@ pub struct TreeStorePart {
     pub local: LocalTreeStore,
 }
 
-/// Starts replica `id`, called at `address`, with its checkpoint in `dir`; it applies the log on `thread`.
-pub async fn start(
-    process: &mut Process,
-    thread: &RuntimeThread,
-    (id, address, dir): (NodeId, String, PathBuf),
-    (ensemble, peers): (Ensemble, Stores),
-) -> Result<TreeStorePart> {
+/// Loads the checkpoint in `dir` of replica `id`, which is called at `address`.
+pub async fn load((id, address, dir): (NodeId, String, PathBuf)) -> Result<LoadedTreeStore> {
     let is_alone = address.is_empty();
     let mut options = TreeStoreOptions { address, ..TreeStoreOptions::new(id, dir) };
     if is_alone {
         options.event_history_bytes = ALONE_HISTORY_BYTES;
     }
-    let opened = menagerie_tree_store::open(options, ensemble, peers).await;
-    let (local, apply) = opened.map_err(|error| Error::component(NAME, error))?;
+    menagerie_tree_store::load(options).await.map_err(|error| Error::component(NAME, error))
+}
+
+/// Starts a loaded replica; it applies the log on `thread`.
+pub fn start(
+    process: &mut Process,
+    thread: &RuntimeThread,
+    loaded: LoadedTreeStore,
+    (ensemble, peers): (Ensemble, Stores),
+) -> TreeStorePart {
+    let (local, apply) = loaded.follow(ensemble, peers);
     let applying = thread.handle().spawn(apply);
     let (fatal, stopping, applied) = (process.fatal(), process.stop_token(), local.clone());
     tokio::spawn(async move {
@@ -63,7 +67,7 @@ pub async fn start(
             error!(%error, "no last checkpoint; the next start replays more of the log");
         }
     });
-    Ok(TreeStorePart { local })
+    TreeStorePart { local }
 }
 
 impl TreeStorePart {

@@ -12,6 +12,7 @@ use menagerie_gateway::Trackers;
 use menagerie_link::{Ensemble, Stores};
 use menagerie_proto::consensus::Member;
 use menagerie_session_tracker::SessionTrackerOptions;
+use menagerie_tree_store::LoadedTreeStore;
 use menagerie_types::NodeId;
 use menagerie_types::command::registration::Role;
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -69,11 +70,13 @@ pub async fn run(plan: Plan, recorder: PrometheusHandle) -> Result<()> {
     let others: Members = plan.members.iter().map(|m| (m.id, m.address.clone())).collect();
     let own = plan.members.iter().find(|member| member.id == id).cloned().unwrap_or_default();
     let founding = Founding { id, members: plan.founders, joins: true, dir: plan.log_dir };
-    let consensus = consensus::start(&mut process, &thread, founding).await?;
     let address = if plan.ensemble { own.address.clone() } else { String::new() };
-    let store = (id, address.clone(), plan.tree_dir);
+    // The log is read while the checkpoint is: both take their time.
+    let loading = tree_store::load((id, address.clone(), plan.tree_dir));
+    let (consensus, loaded) = tokio::join!(consensus::start(&mut process, &thread, founding), loading);
+    let (consensus, loaded) = (consensus?, loaded?);
     let (tree_store, store_ensemble, peers) =
-        start_store(&mut process, &thread, store, (&consensus, &others)).await?;
+        start_store(&mut process, &thread, (id, loaded), (&consensus, &others)).await?;
     consensus.hand_over_on_stop(&mut process, &thread);
     let ensemble = local_first(&consensus, &others)?;
     let first = Own::First((id, tree_store.handle()));
@@ -148,7 +151,7 @@ pub fn internal_alone(given: Option<SocketAddr>) -> Result<Option<Bound>> {
 async fn start_store(
     process: &mut Process,
     thread: &RuntimeThread,
-    (id, address, dir): (NodeId, String, PathBuf),
+    (id, loaded): (NodeId, LoadedTreeStore),
     (consensus, others): (&ConsensusPart, &Members),
 ) -> Result<(TreeStorePart, Ensemble, StoreList)> {
     let (local, members) = (consensus.local.clone(), others.clone());
@@ -160,7 +163,7 @@ async fn start_store(
     let peers = StoreList { stores: Stores::new(Vec::new()), own: Own::LeftOut(id), spread: id.0 };
     peers.stores.set(peers.ordered(replicas));
     let backends = (ensemble.clone(), peers.stores.clone());
-    let part = tree_store::start(process, thread, (id, address, dir), backends).await?;
+    let part = tree_store::start(process, thread, loaded, backends);
     Ok((part, ensemble, peers))
 }
 

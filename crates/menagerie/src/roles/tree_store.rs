@@ -31,7 +31,8 @@ pub async fn run(args: &TreeStoreArgs, recorder: PrometheusHandle) -> Result<()>
     let peers = StoreList { stores: Stores::new(Vec::new()), own: Own::LeftOut(id), spread: id.0 };
     peers.stores.set(peers.ordered(others));
     let backends = (ensemble.clone(), peers.stores.clone());
-    let part = tree_store::start(&mut process, &thread, (id, address, data.tree()), backends).await?;
+    let loaded = tree_store::load((id, address, data.tree())).await?;
+    let part = tree_store::start(&mut process, &thread, loaded, backends);
     let following = Following {
         seeds,
         consensus: None,

@@ -15,6 +15,7 @@ use crate::TreeStoreError;
 pub(super) fn load(store: &dyn CheckpointStore) -> Result<Option<State>, TreeStoreError> {
     let Some(meta) = store.meta()? else { return Ok(None) };
     let mut loader = State::loader();
+    loader.expect(meta.znodes);
     store.for_each(&mut |key, value| feed(&mut loader, key, value))?;
     finish(loader, &meta).map(Some)
 }

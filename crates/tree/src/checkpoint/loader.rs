@@ -12,6 +12,9 @@ use crate::history::EventHistory;
 use crate::tree::znode::{Rare, Start};
 use crate::tree::{Tree, arena};
 
+/// No more memory is taken on the strength of a hint than for so many.
+const EXPECTED_MAX: u64 = 1 << 26;
+
 /// Rebuilds a state from the records of a checkpoint, given in the order of their keys.
 #[derive(Clone, Debug)]
 pub struct Loader {
@@ -25,6 +28,11 @@ pub struct Loader {
 impl Loader {
     pub(crate) fn new() -> Self {
         Self { state: State::empty(), last_key: Vec::new(), last_parent: None, last_acl: None }
+    }
+
+    /// Makes room for the znodes that are to come. Only a hint.
+    pub fn expect(&mut self, znodes: u64) {
+        self.state.tree.reserve(znodes.min(EXPECTED_MAX));
     }
 
     /// Takes one record, whole and in order.

@@ -7,6 +7,7 @@ use super::arena::{Arena, Id};
 const SHARD_BITS: u32 = 9;
 /// Which bits pick the shard: the tables themselves use the lowest and the highest seven.
 const SHARD_SHIFT: u32 = 40;
+const SHARD_MASK: u64 = 0xffff;
 
 /// A hash table of ids, keyed by the hash of the path; paths are compared through the tree, so none is kept twice.
 /// In shards, so that growing stops the world for a small part of it at a time; some get twice as many ids as others, so that
@@ -23,9 +24,21 @@ impl PathIndex {
 
     /// About log2(1 + x), for x from 0 to 1: its slope falls from 1.35 to 0.65.
     fn shard(hash: u64) -> usize {
-        let x = hash >> SHARD_SHIFT & 0xffff;
+        let x = hash >> SHARD_SHIFT & SHARD_MASK;
         let log = (x * (88_244 - ((22_708 * x) >> 16))) >> 16;
         (log >> (16 - SHARD_BITS)) as usize
+    }
+
+    /// Makes room for so many znodes, so that it need not grow while they come.
+    pub(crate) fn reserve(&mut self, znodes: u64, arena: &Arena) {
+        let mut shares = vec![0; self.shards.len()];
+        for x in 0..=SHARD_MASK {
+            shares[Self::shard(x << SHARD_SHIFT)] += 1;
+        }
+        for (shard, share) in self.shards.iter_mut().zip(shares) {
+            let expected = znodes.saturating_mul(share) / (SHARD_MASK + 1);
+            shard.reserve(expected as usize, |id| arena.get(*id).path_hash());
+        }
     }
 
     pub(crate) fn find(&self, hash: u64, is_it: impl FnMut(&Id) -> bool) -> Option<Id> {
@@ -51,11 +64,19 @@ mod tests {
     #[test]
     fn shards_get_between_one_share_and_two() {
         let mut shares = vec![0; 1 << SHARD_BITS];
-        for x in 0..1 << 16 {
+        for x in 0..=SHARD_MASK {
             shares[PathIndex::shard(x << SHARD_SHIFT)] += 1;
         }
         let (least, most) = (shares.iter().min().copied(), shares.iter().max().copied());
         assert!(least >= Some(90) && most <= Some(200), "{least:?} to {most:?} of 128");
         assert_eq!(PathIndex::shard(u64::MAX), shares.len() - 1);
+    }
+
+    #[test]
+    fn reserved_shards_have_room_for_their_share() {
+        let mut index = PathIndex::new();
+        index.reserve(1 << 20, &Arena::new());
+        let room: usize = index.shards.iter().map(HashTable::capacity).sum();
+        assert!((1 << 20..1 << 21).contains(&room), "{room}");
     }
 }

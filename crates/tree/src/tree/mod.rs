@@ -76,6 +76,11 @@ impl Tree {
         }
     }
 
+    /// Makes room in the index for so many znodes.
+    pub(crate) fn reserve(&mut self, znodes: u64) {
+        self.index.reserve(znodes, &self.arena);
+    }
+
     /// What the znodes add to the digest of the state.
     pub(crate) fn digest(&self) -> u64 {
         self.digest
