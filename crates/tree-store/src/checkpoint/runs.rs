@@ -77,11 +77,14 @@ impl Runs {
     }
 
     /// The first of the last runs that are worth merging into one: all, when half of what they hold may be superseded, given that
-    /// `needed` bytes of records are not; else those behind the last one of a higher tier than one that has come to have
+    /// about `needed` bytes of records are not; else those behind the last one of a higher tier than one that has come to have
     /// [`MERGE_RUNS`].
     pub(super) fn worth_merging(&self, needed: u64) -> Option<usize> {
-        let bytes = self.runs.iter().map(|run| run.bytes).sum::<u64>();
-        if self.runs.len() > 1 && bytes >= needed.saturating_mul(2).saturating_add(SUPERSEDED_BYTES) {
+        let (first, later) = self.runs.split_first()?;
+        let later = later.iter().map(|run| run.bytes).sum::<u64>();
+        // What is needed is an estimate: too low, and it must not have all merged with each commit.
+        let has_grown = later > 0 && later >= first.bytes / 2;
+        if has_grown && first.bytes + later >= needed.saturating_mul(2).saturating_add(SUPERSEDED_BYTES) {
             return Some(0);
         }
         let highest = self.runs.iter().map(|run| tier(run.bytes)).max()?;
@@ -189,6 +192,8 @@ mod tests {
         assert_eq!(runs(&[100 * MIB, 100 * MIB]).worth_merging(100 * MIB), None);
         assert_eq!(runs(&[100 * MIB, 132 * MIB]).worth_merging(100 * MIB), Some(0));
         assert_eq!(runs(&[MIB, 20 * MIB]).worth_merging(0), None);
+        assert_eq!(runs(&[700 * MIB, 349 * MIB]).worth_merging(0), None, "more may be needed than is known");
+        assert_eq!(runs(&[700 * MIB, 350 * MIB]).worth_merging(0), Some(0));
     }
 
     /// Whatever is committed, runs stay few, each byte is written a few times, and not much more is kept than is needed.

@@ -82,9 +82,8 @@ pub trait CheckpointStore: Send {
     /// passed on, and leaves the checkpoint as it was.
     fn commit(&mut self, changes: &mut ChangeSource<'_>, meta: &Meta) -> Result<(), TreeStoreError>;
 
-    /// Work that can wait until a commit counts. Of all that was committed, records of about `needed` bytes are not superseded.
-    fn tidy(&mut self, needed: u64) -> Result<(), TreeStoreError> {
-        let _ = needed;
+    /// Work that can wait until a commit counts. Of all that was committed, records of about so many bytes are not superseded.
+    fn tidy(&mut self, _needed: u64) -> Result<(), TreeStoreError> {
         Ok(())
     }
 }
