@@ -1,6 +1,7 @@
 //! The durable copy of the state: taken on a thread of its own, always rebuildable.
 
 mod block;
+mod direct;
 mod directory;
 mod handle;
 mod load;

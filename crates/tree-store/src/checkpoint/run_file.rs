@@ -5,13 +5,14 @@
 //! ```
 //! How long it is stands in the list of runs: one that is cut is found, too.
 
-use std::fs::{self, File};
-use std::io::{self, BufReader, ErrorKind, Read, Write};
+use std::fs;
+use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use bytes::{BufMut, Bytes, BytesMut};
 use menagerie_tree::checkpoint::{RECORD_LEN_MAX, put_record};
 
+use super::direct::{DirectReader, DirectWriter};
 use super::runs::Run;
 use crate::TreeStoreError;
 
@@ -56,7 +57,7 @@ pub(super) fn remove(directory: &Path, id: u64) -> Result<(), TreeStoreError> {
 pub(super) struct RunWriter {
     id: u64,
     path: PathBuf,
-    file: File,
+    file: DirectWriter,
     written: u64,
     synced: u64,
     last_key: Vec<u8>,
@@ -67,8 +68,8 @@ pub(super) struct RunWriter {
 impl RunWriter {
     pub(super) fn new(directory: &Path, id: u64) -> Result<Self, TreeStoreError> {
         let path = path_of(directory, id);
-        let file = File::create(&path).and_then(|mut file| {
-            file.write_all(HEAD)?;
+        let file = DirectWriter::create(&path).and_then(|mut file| {
+            file.put(HEAD)?;
             Ok(file)
         });
         let file = file.map_err(TreeStoreError::io("cannot write", &path))?;
@@ -96,11 +97,11 @@ impl RunWriter {
         let (mut head, records) = self.block.split_at_mut(BLOCK_HEAD_LEN);
         head.put_u32(records.len() as u32);
         head.put_u32(crc32c::crc32c(records));
-        self.file.write_all(&self.block)?;
+        self.file.put(&self.block)?;
         self.written += self.block.len() as u64;
         self.block.truncate(BLOCK_HEAD_LEN);
         if self.written - self.synced >= SYNC_BYTES {
-            self.file.sync_data()?;
+            self.file.sync()?;
             self.synced = self.written;
         }
         Ok(())
@@ -113,15 +114,17 @@ impl RunWriter {
             fs::remove_file(&self.path).map_err(TreeStoreError::io("cannot remove", &self.path))?;
             return Ok(None);
         }
-        ended.and_then(|()| self.file.sync_all()).map_err(TreeStoreError::io("cannot write", &self.path))?;
-        Ok(Some(Run { id: self.id, bytes: self.written }))
+        let bytes = ended
+            .and_then(|()| self.file.end())
+            .map_err(TreeStoreError::io("cannot write", &self.path))?;
+        Ok(Some(Run { id: self.id, bytes }))
     }
 }
 
 /// Reads a run's blocks.
 pub(super) struct RunReader {
     path: PathBuf,
-    file: BufReader<File>,
+    file: DirectReader,
     offset: u64,
     len: u64,
 }
@@ -129,17 +132,14 @@ pub(super) struct RunReader {
 impl RunReader {
     pub(super) fn open(directory: &Path, run: Run) -> Result<Self, TreeStoreError> {
         let path = path_of(directory, run.id);
-        let mut this = match File::open(&path) {
-            Ok(file) => {
-                Self { path, file: BufReader::with_capacity(BLOCK_BYTES, file), offset: 0, len: run.bytes }
-            }
+        let mut this = match DirectReader::open(&path) {
+            Ok(file) => Self { path, file, offset: 0, len: run.bytes },
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 return Err(TreeStoreError::Corrupt(format!("{} is gone", path.display())));
             }
             Err(error) => return Err(TreeStoreError::io("cannot read", &path)(error)),
         };
-        let len =
-            this.file.get_ref().metadata().map_err(TreeStoreError::io("cannot read", &this.path))?.len();
+        let len = this.file.file_len().map_err(TreeStoreError::io("cannot read", &this.path))?;
         if len != run.bytes {
             return Err(this.corrupt(&format!("it ends there, and had {} bytes", run.bytes), len));
         }

@@ -145,10 +145,10 @@ impl SledCheckpoint {
 
     /// Makes a run of what is not sorted. Of two changes of a key the later one counts.
     fn sort(&mut self) -> Result<(), TreeStoreError> {
-        let records = std::mem::take(&mut self.unsorted);
-        if !records.is_empty() {
+        if !self.unsorted.is_empty() {
             let mut run = self.begin_run()?;
-            records.visit(&mut |key, value| run.put(key, value))?;
+            self.unsorted.visit(&mut |key, value| run.put(key, value))?;
+            self.unsorted.clear();
             self.unlisted.extend(run.end()?);
         }
         Ok(())
@@ -188,6 +188,7 @@ impl SledCheckpoint {
             self.put_changes(slice)?;
         }
         self.sort()?;
+        self.unsorted = Unsorted::default();
         let mut parts = Runs { layer: self.next_id, ..self.parts.clone() };
         self.next_id += 1;
         parts.runs.append(&mut self.unlisted);

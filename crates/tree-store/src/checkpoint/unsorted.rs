@@ -6,7 +6,7 @@ use menagerie_tree::checkpoint::{put_record, take_record};
 use super::store::RecordVisitor;
 use crate::TreeStoreError;
 
-/// Records, encoded one after the other: their memory is given back as a whole.
+/// Records, encoded one after the other: their memory is used for the next ones, and given back as a whole.
 #[derive(Debug, Default)]
 pub(super) struct Unsorted {
     records: BytesMut,
@@ -29,8 +29,14 @@ impl Unsorted {
         self.starts.is_empty()
     }
 
+    /// Forgets all records, and keeps their memory for the next ones.
+    pub(super) fn clear(&mut self) {
+        self.records.clear();
+        self.starts.clear();
+    }
+
     /// Visits the records in the order of their keys, the last one of each key.
-    pub(super) fn visit(mut self, visit: &mut RecordVisitor<'_>) -> Result<(), TreeStoreError> {
+    pub(super) fn visit(&mut self, visit: &mut RecordVisitor<'_>) -> Result<(), TreeStoreError> {
         let record = |start: &usize| {
             let mut rest = self.records.get(*start..).unwrap_or_default();
             take_record(&mut rest).unwrap_or_default()
