@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use bytes::Bytes;
 use menagerie_proto::pb::consensus as pb;
 use openraft::raft::{
     AppendEntriesRequest, StreamAppendError, StreamAppendResult, VoteRequest, VoteResponse,
@@ -79,12 +80,14 @@ pub(crate) fn entry_to_pb(entry: Entry) -> pb::RaftEntry {
     pb::RaftEntry { log_id: Some(id_to_pb(&entry.log_id)), payload: Some(payload) }
 }
 
+/// Chunks are copied: the log's cache keeps them, and would keep the whole message they came in, whose memory the next message can use.
 pub(crate) fn entry_from_pb(entry: pb::RaftEntry) -> Result<Entry, Malformed> {
     use pb::raft_entry::Payload;
     let payload = match entry.payload.ok_or(Malformed("entry without payload"))? {
         Payload::Blank(_) => EntryPayload::Blank,
         Payload::Batch(batch) => {
-            EntryPayload::Normal(Batch { time_ms: batch.time_ms, chunks: Arc::new(batch.chunks) })
+            let chunks = batch.chunks.iter().map(|chunk| Bytes::copy_from_slice(chunk)).collect();
+            EntryPayload::Normal(Batch { time_ms: batch.time_ms, chunks: Arc::new(chunks) })
         }
         Payload::Membership(membership) => EntryPayload::Membership(membership_from_pb(membership)?),
     };

@@ -7,7 +7,11 @@ use std::sync::Arc;
 
 const SEGMENT_SUFFIX: &str = ".log";
 const SPARE_PREFIX: &str = "spare-";
-const ZEROS: &[u8] = &[0; 1 << 16];
+static ZEROS: Aligned = Aligned([0; 1 << 16]);
+
+/// Aligned as writes past the system's cache must be.
+#[repr(align(4096))]
+struct Aligned([u8; 1 << 16]);
 
 /// A log directory on some file system.
 #[derive(Clone)]
@@ -51,6 +55,10 @@ impl Directory {
         self.fs.open(path, create).map(Arc::from).map_err(LogError::io(path))
     }
 
+    pub(crate) fn create_to_fill(&self, path: &Path) -> Result<Arc<dyn FsFile>, LogError> {
+        self.fs.create_to_fill(path).map(Arc::from).map_err(LogError::io(path))
+    }
+
     pub(crate) fn rename(&self, from: &Path, to: &Path) -> Result<(), LogError> {
         self.fs.rename(from, to).map_err(LogError::io(from))?;
         self.sync()
@@ -68,11 +76,12 @@ impl Directory {
 
 /// Writes zeros over a byte range.
 pub(crate) fn write_zeros(file: &dyn FsFile, from: u64, to: u64) -> std::io::Result<()> {
+    let zeros = &ZEROS.0[..];
     let mut offset = from;
     while offset < to {
-        let len = (to - offset).min((ZEROS.len() * 16) as u64) as usize;
-        let mut slices = vec![IoSlice::new(ZEROS); len / ZEROS.len()];
-        slices.push(IoSlice::new(&ZEROS[..len % ZEROS.len()]));
+        let len = (to - offset).min((zeros.len() * 16) as u64) as usize;
+        let mut slices = vec![IoSlice::new(zeros); len / zeros.len()];
+        slices.push(IoSlice::new(&zeros[..len % zeros.len()]));
         file.write_vectored_at(&slices, offset)?;
         offset += len as u64;
     }

@@ -16,6 +16,11 @@ pub trait Fs: Send + Sync + 'static {
     fn list(&self, dir: &Path) -> io::Result<Vec<String>>;
     /// Opens a file for reading and writing; `create` makes it if absent.
     fn open(&self, path: &Path, create: bool) -> io::Result<Box<dyn FsFile>>;
+    /// Makes a file, to be filled with zeros in multiples of 4 KiB: past the system's cache where that can be, for nobody reads them.
+    /// A write may be refused as [`io::ErrorKind::InvalidInput`] and is then to be done by [`Self::open`].
+    fn create_to_fill(&self, path: &Path) -> io::Result<Box<dyn FsFile>> {
+        self.open(path, true)
+    }
     /// Renames atomically, replacing the target.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
     /// Removes a file.

@@ -13,6 +13,8 @@ const SLICES_MAX: usize = 1024;
 /// A segment without a spare starts with this many zero-filled bytes and grows by as many.
 const GROW_BYTES: u64 = 4 << 20;
 const PADDING: &[u8] = &[0; 8];
+/// What the system keeps of a file at a time. A write that ends within one that it does not have would have to read it first.
+const PAGE: &[u8] = &[0; 4096];
 
 /// A record before it has its place.
 pub(crate) struct Draft {
@@ -133,7 +135,7 @@ impl Segment {
         self.group_start < self.end
     }
 
-    /// Writes the placed frames in as few calls as the slice limit allows. Not durable yet.
+    /// Writes the placed frames in as few calls as the slice limit allows, and zeros to the end of the last page. Not durable yet.
     pub(crate) fn write(&mut self, segment_bytes: u64) -> io::Result<()> {
         let mut slices: Vec<IoSlice<'_>> = Vec::with_capacity(SLICES_MAX.min(self.frames.len() * 3));
         let mut offset = self.written;
@@ -145,6 +147,13 @@ impl Segment {
                 }
                 slices.push(IoSlice::new(part));
             }
+        }
+        let page_end = self.end.next_multiple_of(PAGE.len() as u64).min(self.filled);
+        if let Some(rest) = page_end.checked_sub(self.end).filter(|rest| *rest > 0) {
+            if slices.len() == SLICES_MAX {
+                offset = write_slices(&*self.file, &mut slices, offset)?;
+            }
+            slices.push(IoSlice::new(&PAGE[..rest as usize]));
         }
         write_slices(&*self.file, &mut slices, offset)?;
         self.frames.clear();

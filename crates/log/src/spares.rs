@@ -3,6 +3,7 @@
 use crate::directory::{Directory, write_zeros};
 use crate::{LogError, LogOptions};
 use parking_lot::{Condvar, Mutex};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -147,14 +148,22 @@ impl Pool {
 
     /// Returns false if the log was closed meanwhile; the next open removes what is there.
     fn fill(&self, path: &Path) -> Result<bool, LogError> {
-        let file = self.dir.open(path, true)?;
+        let mut file = self.dir.create_to_fill(path)?;
         let mut filled = 0;
         while filled < self.segment_bytes {
             if self.state.lock().closing {
                 return Ok(false);
             }
             let to = (filled + FILL_STEP_BYTES).min(self.segment_bytes);
-            write_zeros(&*file, filled, to).and_then(|()| file.sync_data()).map_err(LogError::io(path))?;
+            match write_zeros(&*file, filled, to) {
+                Err(error) if error.kind() == ErrorKind::InvalidInput => {
+                    file = self.dir.open(path, true)?;
+                    write_zeros(&*file, filled, to)
+                }
+                written => written,
+            }
+            .and_then(|()| file.sync_data())
+            .map_err(LogError::io(path))?;
             filled = to;
         }
         file.sync_all().map_err(LogError::io(path))?;

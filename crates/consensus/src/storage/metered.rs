@@ -27,6 +27,11 @@ impl Fs for MeteredFs {
         Ok(Box::new(MeteredFile(self.0.open(path, create)?, Arc::clone(&self.1))))
     }
 
+    /// Nobody waits for its syncs.
+    fn create_to_fill(&self, path: &Path) -> io::Result<Box<dyn FsFile>> {
+        self.0.create_to_fill(path)
+    }
+
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         self.0.rename(from, to)
     }

@@ -4,8 +4,13 @@ use super::{Fs, FsFile};
 use parking_lot::Mutex;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, IoSlice, Seek, SeekFrom, Write};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
+
+#[cfg(target_os = "linux")]
+const PAST_THE_CACHE: i32 = libc::O_DIRECT;
+#[cfg(not(target_os = "linux"))]
+const PAST_THE_CACHE: i32 = 0;
 
 /// The operating system's files.
 #[derive(Debug, Clone, Copy, Default)]
@@ -27,6 +32,16 @@ impl Fs for OsFs {
     fn open(&self, path: &Path, create: bool) -> io::Result<Box<dyn FsFile>> {
         let file = OpenOptions::new().read(true).write(true).create(create).truncate(false).open(path)?;
         Ok(Box::new(OsFile { file, cursor: Mutex::new(0) }))
+    }
+
+    fn create_to_fill(&self, path: &Path) -> io::Result<Box<dyn FsFile>> {
+        let mut options = OpenOptions::new();
+        let file = options.write(true).create(true).truncate(true).custom_flags(PAST_THE_CACHE).open(path);
+        match file {
+            Ok(file) => Ok(Box::new(OsFile { file, cursor: Mutex::new(0) })),
+            Err(error) if error.kind() == io::ErrorKind::InvalidInput => self.open(path, true),
+            Err(error) => Err(error),
+        }
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {

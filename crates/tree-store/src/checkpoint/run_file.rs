@@ -114,9 +114,8 @@ impl RunWriter {
             fs::remove_file(&self.path).map_err(TreeStoreError::io("cannot remove", &self.path))?;
             return Ok(None);
         }
-        let bytes = ended
-            .and_then(|()| self.file.end())
-            .map_err(TreeStoreError::io("cannot write", &self.path))?;
+        let bytes =
+            ended.and_then(|()| self.file.end()).map_err(TreeStoreError::io("cannot write", &self.path))?;
         Ok(Some(Run { id: self.id, bytes }))
     }
 }
