@@ -3,12 +3,12 @@
 use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::task::Waker;
 use std::time::Instant;
 
 use bytes::BytesMut;
 use menagerie_auth::SaslExchange;
 use menagerie_types::{SessionId, Zxid};
-use tokio::sync::Notify;
 
 use super::api::WatchStream;
 use super::identities::Identities;
@@ -115,8 +115,8 @@ pub struct Conn {
     pub dirty: bool,
     /// Is in the worker's list of connections whose input may go on.
     pub ready: bool,
-    /// Wakes the task that owns the socket.
-    pub wake: Rc<Notify>,
+    /// Of the task that owns the socket.
+    pub waker: Option<Waker>,
     /// What a watch stream watches.
     pub stream: Option<Box<WatchStream>>,
     /// Its task has stopped reading until input is taken.
@@ -167,7 +167,7 @@ impl Conn {
             touched: false,
             dirty: false,
             ready: false,
-            wake: Rc::new(Notify::new()),
+            waker: None,
             stream: None,
             paused: false,
             read_closed: false,
@@ -185,17 +185,24 @@ impl Conn {
         self.writes == 0 && self.reads == 0 && self.placed == 0 && !self.exclusive
     }
 
+    /// Has the task that owns the socket look at where the connection stands.
+    pub fn wake(&self) {
+        if let Some(waker) = &self.waker {
+            waker.wake_by_ref();
+        }
+    }
+
     /// Drops the connection without another word.
     pub fn kill(&mut self) {
         self.dead = true;
         self.is_cut |= !self.output.is_empty();
         self.output.clear();
-        self.wake.notify_one();
+        self.wake();
     }
 
     /// Sends what is there and then closes.
     pub fn drain(&mut self) {
         self.draining = true;
-        self.wake.notify_one();
+        self.wake();
     }
 }

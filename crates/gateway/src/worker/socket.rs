@@ -1,8 +1,10 @@
 //! Sockets of a worker: one task for each reads; whoever has output writes.
 
+use std::future::poll_fn;
 use std::io::ErrorKind;
 use std::ops::RangeInclusive;
 use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
@@ -91,29 +93,7 @@ impl Worker {
     #[allow(clippy::manual_async_fn)]
     pub fn connection(self, token: ConnToken, socket: Socket) -> impl Future<Output = ()> {
         async move {
-            let Some(wake) =
-                self.with_core(|core| core.conns.get_mut(token).map(|conn| Rc::clone(&conn.wake)))
-            else {
-                return;
-            };
-            let linger = loop {
-                let (read, write) = match self.next(token, &socket) {
-                    Next::Wait { read, write } => (read, write),
-                    Next::Close { linger } => break linger,
-                };
-                tokio::select! {
-                    ready = socket.tcp().readable(), if read => {
-                        if ready.is_err() || !self.receive(token, &socket) {
-                            break false;
-                        }
-                        self.flush();
-                    }
-                    _ = socket.tcp().writable(), if write => {
-                        self.with_core(|core| flush_one(core, token, &socket));
-                    }
-                    () = wake.notified() => {}
-                }
-            };
+            let linger = poll_fn(|cx| self.poll(token, &socket, cx)).await;
             self.sockets.borrow_mut().remove(token);
             self.with_core(|core| core.disconnect(token));
             if linger {
@@ -123,9 +103,38 @@ impl Worker {
         }
     }
 
-    fn next(&self, token: ConnToken, socket: &Socket) -> Next {
+    /// Reads and writes what there is; ready when the connection is to be closed, and then tells whether to linger.
+    // Polled by hand: a future for each thing it waits for would be in every connection's task.
+    fn poll(&self, token: ConnToken, socket: &Socket, cx: &mut Context<'_>) -> Poll<bool> {
+        loop {
+            let (read, write) = match self.next(token, socket, cx.waker()) {
+                Next::Wait { read, write } => (read, write),
+                Next::Close { linger } => return Poll::Ready(linger),
+            };
+            let readable = if read { socket.tcp().poll_readable(cx) } else { Poll::Pending };
+            let writable = if write { socket.tcp().poll_writable(cx) } else { Poll::Pending };
+            if let Poll::Ready(ready) = &readable {
+                if ready.is_err() || !self.receive(token, socket) {
+                    return Poll::Ready(false);
+                }
+                self.flush();
+            }
+            if writable.is_ready() {
+                self.with_core(|core| flush_one(core, token, socket));
+            }
+            if readable.is_pending() && writable.is_pending() {
+                return Poll::Pending;
+            }
+        }
+    }
+
+    /// Asks to be woken when the answer changes.
+    fn next(&self, token: ConnToken, socket: &Socket, waker: &Waker) -> Next {
         self.with_core(|core| {
             let Some(conn) = core.conns.get_mut(token) else { return Next::Close { linger: false } };
+            if !conn.waker.as_ref().is_some_and(|known| known.will_wake(waker)) {
+                conn.waker = Some(waker.clone());
+            }
             if conn.dead {
                 return Next::Close { linger: false };
             }
@@ -199,7 +208,7 @@ impl Worker {
                     if let Some(conn) = core.conns.get_mut(token)
                         && conn.paused
                     {
-                        conn.wake.notify_one();
+                        conn.wake();
                     }
                 }
                 for token in std::mem::take(&mut core.dirty) {
@@ -233,7 +242,7 @@ fn flush_one(core: &mut super::Core, token: ConnToken, socket: &Socket) {
             core.mark_ready(conn);
         }
         if conn.draining || !conn.output.is_empty() {
-            conn.wake.notify_one();
+            conn.wake();
         }
     });
 }

@@ -10,8 +10,10 @@ use std::path::{Path, PathBuf};
 
 /// What offsets, lengths and addresses are multiples of.
 const ALIGN: usize = 4096;
-/// Bytes written or read at a time.
-const BUFFER_BYTES: usize = 512 * 1024;
+/// Bytes written at a time.
+const WRITE_BYTES: usize = 512 * 1024;
+/// Bytes read at a time: there is a reader for each run.
+const READ_BYTES: usize = 128 * 1024;
 
 #[cfg(target_os = "linux")]
 const PAST_THE_CACHE: i32 = libc::O_DIRECT;
@@ -26,21 +28,21 @@ fn open(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
     }
 }
 
-/// A buffer whose address is a multiple of [`ALIGN`].
-struct Buffer {
+/// A buffer of `LEN` bytes whose address is a multiple of [`ALIGN`].
+struct Buffer<const LEN: usize> {
     bytes: Vec<u8>,
     start: usize,
 }
 
-impl Buffer {
+impl<const LEN: usize> Buffer<LEN> {
     fn new() -> Self {
-        let bytes = vec![0; BUFFER_BYTES + ALIGN];
+        let bytes = vec![0; LEN + ALIGN];
         let address = bytes.as_ptr().addr();
         Self { start: address.next_multiple_of(ALIGN) - address, bytes }
     }
 
     fn get(&mut self) -> &mut [u8] {
-        &mut self.bytes[self.start..self.start + BUFFER_BYTES]
+        &mut self.bytes[self.start..self.start + LEN]
     }
 }
 
@@ -48,7 +50,7 @@ impl Buffer {
 pub(super) struct DirectWriter {
     path: PathBuf,
     file: File,
-    buffer: Buffer,
+    buffer: Buffer<WRITE_BYTES>,
     /// Bytes in the buffer.
     filled: usize,
     /// Bytes before the buffer's.
@@ -70,9 +72,9 @@ impl DirectWriter {
             room[..now.len()].copy_from_slice(now);
             self.filled += now.len();
             bytes = later;
-            if self.filled == BUFFER_BYTES {
-                self.write(BUFFER_BYTES)?;
-                self.offset += BUFFER_BYTES as u64;
+            if self.filled == WRITE_BYTES {
+                self.write(WRITE_BYTES)?;
+                self.offset += WRITE_BYTES as u64;
                 self.filled = 0;
             }
         }
@@ -111,7 +113,7 @@ impl DirectWriter {
 pub(super) struct DirectReader {
     path: PathBuf,
     file: File,
-    buffer: Buffer,
+    buffer: Buffer<READ_BYTES>,
     /// What of the buffer is still to be given out.
     unread: std::ops::Range<usize>,
     /// Where the file is read next.
@@ -171,7 +173,7 @@ mod tests {
     fn files_of_all_lengths_come_back() {
         let dir = tempfile::tempdir().expect("temporary directory");
         let path = dir.path().join("file");
-        for len in [0, 1, ALIGN - 1, ALIGN, ALIGN + 1, BUFFER_BYTES - 1, BUFFER_BYTES, 3 * BUFFER_BYTES + 7] {
+        for len in [0, 1, ALIGN - 1, ALIGN, ALIGN + 1, WRITE_BYTES - 1, WRITE_BYTES, 3 * WRITE_BYTES + 7] {
             let bytes: Vec<u8> = (0..len).map(|at| (at % 251) as u8).collect();
             for step in [1000, len.max(1)] {
                 fs::write(&path, vec![1; 5 * ALIGN]).expect("an old file is there");
@@ -196,12 +198,12 @@ mod tests {
         let mut writer = DirectWriter::create(&path).expect("made");
         // An odd address is refused, as a file system may refuse any.
         writer.buffer.start = (writer.buffer.start + 1) % ALIGN;
-        writer.put(&[7; BUFFER_BYTES + 10]).expect("written");
-        assert_eq!(writer.end().expect("ended"), BUFFER_BYTES as u64 + 10);
+        writer.put(&[7; WRITE_BYTES + 10]).expect("written");
+        assert_eq!(writer.end().expect("ended"), WRITE_BYTES as u64 + 10);
         let mut reader = DirectReader::open(&path).expect("opened");
         reader.buffer.start = (reader.buffer.start + 1) % ALIGN;
         let mut found = Vec::new();
         reader.read_to_end(&mut found).expect("read");
-        assert!(found == [7; BUFFER_BYTES + 10]);
+        assert!(found == [7; WRITE_BYTES + 10]);
     }
 }
