@@ -433,7 +433,8 @@ class TestWatches:
             told = []
             while not told or told[-1] < zxid:
                 told.append(next(stream).zxid)
-            assert told == sorted(set(told)) and told[-1] == zxid
+            # What was told by a read has the transaction it was read at, and others write, too: sessions end.
+            assert told == sorted(set(told))
 
     def test_a_watch_ends_when_its_session_does(self, client, root):
         session = client.open().session
