@@ -1,6 +1,6 @@
 //! One client connection as a value: what came in, what goes out, and what it waits for.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::task::Waker;
@@ -97,8 +97,8 @@ pub struct Conn {
     pub placed: u32,
     /// A sync (or another request that nothing may pass) is under way.
     pub exclusive: bool,
-    /// Where it watches anything; what, the worker's table knows.
-    pub watches: HashSet<Rc<str>>,
+    /// Where it watches anything; what, the worker's table knows. (An empty hash set would be twice as large.)
+    pub watches: BTreeSet<Rc<str>>,
     /// Up to where earlier connections of the session were told events; none were, if the session is new.
     pub told: Option<Zxid>,
     /// Everything up to this transaction has been sent.
@@ -128,7 +128,7 @@ pub struct Conn {
     /// Too much is in process for its next request.
     pub is_held_back: bool,
     /// Input that has waited for that.
-    pub held_back: Option<HeldBack>,
+    pub held_back: Option<Box<HeldBack>>,
     /// What `cons` tells.
     pub noted: Noted,
     /// Counters for `stat`.
@@ -158,7 +158,7 @@ impl Conn {
             reads: 0,
             placed: 0,
             exclusive: false,
-            watches: HashSet::new(),
+            watches: BTreeSet::new(),
             told: None,
             sent_to: Zxid(0),
             is_cut: false,

@@ -92,14 +92,14 @@ impl Core {
 
     /// Whatever has waited too long is answered in its turn, and not executed.
     fn throttled_op(&mut self, conn: &mut Conn, op: Option<OpCode>, xid: i32, len: usize) -> Option<Taken> {
-        let held = conn.held_back?;
+        let held = *conn.held_back.as_deref()?;
         let wait = self.options.limits.throttled_op_wait;
         let late = !wait.is_zero() && self.now.saturating_duration_since(held.since) > wait;
         let throttled = late && !matches!(op, Some(OpCode::Ping | OpCode::CloseSession));
         if throttled && !conn.is_idle() {
             return Some(Taken::Wait);
         }
-        conn.held_back = left(held, len);
+        conn.held_back = left(held, len).map(Box::new);
         if throttled {
             self.stats.throttled_ops.fetch_add(1, Ordering::Relaxed);
             self.answer(conn, xid, Err(ErrorCode::ThrottledOp));
@@ -110,7 +110,7 @@ impl Core {
     /// `input` is what remains of a connection's input.
     pub fn note_held_back(&mut self, conn: &mut Conn, input: usize) {
         if std::mem::take(&mut conn.is_held_back) && conn.held_back.is_none() {
-            conn.held_back = Some(HeldBack { since: self.now, bytes: input });
+            conn.held_back = Some(Box::new(HeldBack { since: self.now, bytes: input }));
         }
     }
 

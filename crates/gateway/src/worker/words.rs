@@ -73,15 +73,17 @@ pub struct Noted {
     op: Option<OpCode>,
     xid: i32,
     responded: Instant,
-    /// Of writes, in microseconds: last, least, sum, most.
-    latency_us: [u64; 4],
+    /// Of writes, in microseconds, an hour at most: last, least, most.
+    latency_us: [u32; 3],
+    /// Their sum.
+    sum_us: u64,
     answered: u64,
 }
 
 impl Noted {
     /// Nothing yet.
     pub fn new(now: Instant) -> Self {
-        Self { op: None, xid: -1, responded: now, latency_us: [0, u64::MAX, 0, 0], answered: 0 }
+        Self { op: None, xid: -1, responded: now, latency_us: [0, u32::MAX, 0], sum_us: 0, answered: 0 }
     }
 
     /// A request was taken.
@@ -91,9 +93,10 @@ impl Noted {
 
     /// A write was answered after `latency`.
     pub fn answered(&mut self, latency: Duration) {
-        let micros = latency.as_micros() as u64;
-        let [_, least, sum, most] = self.latency_us;
-        self.latency_us = [micros, least.min(micros), sum + micros, most.max(micros)];
+        let micros = u32::try_from(latency.as_micros()).unwrap_or(u32::MAX);
+        let [_, least, most] = self.latency_us;
+        self.latency_us = [micros, least.min(micros), most.max(micros)];
+        self.sum_us += u64::from(micros);
         self.answered += 1;
     }
 
@@ -103,9 +106,9 @@ impl Noted {
     }
 
     fn latency_ms(&self) -> [u64; 4] {
-        let [last, least, sum, most] = self.latency_us;
+        let [last, least, most] = self.latency_us.map(u64::from);
         let least = if self.answered == 0 { 0 } else { least };
-        [last, least, sum / self.answered.max(1), most].map(|micros| micros / 1000)
+        [last, least, self.sum_us / self.answered.max(1), most].map(|micros| micros / 1000)
     }
 }
 
