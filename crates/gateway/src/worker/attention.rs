@@ -80,6 +80,8 @@ impl Worker {
         let mut seen = self.core.borrow().worked;
         let mut since = Instant::now();
         loop {
+            // Whoever was woken on this processor runs now: it may be whom this waits for.
+            std::thread::yield_now();
             yield_now().await;
             let (now, worked) = (Instant::now(), self.core.borrow().worked);
             if worked > seen + AT_ONCE_MAX || self.is_busy() {
