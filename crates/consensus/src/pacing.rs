@@ -29,20 +29,37 @@ const FORGET_PART: u64 = 8;
 
 /// How long syncs take of late.
 #[derive(Debug, Default)]
-pub(crate) struct SyncTimes(AtomicU64);
+pub(crate) struct SyncTimes {
+    slowest_us: AtomicU64,
+    written_us: AtomicU64,
+}
 
 impl SyncTimes {
     /// A sync took so long.
     pub(crate) fn add(&self, time: Duration) {
-        let time = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
-        let known = self.0.load(Ordering::Relaxed);
+        let time = micros(time);
+        let known = self.slowest_us.load(Ordering::Relaxed);
         let next = if time >= known { time } else { known - (known - time).div_ceil(FORGET_PART) };
-        self.0.store(next, Ordering::Relaxed);
+        self.slowest_us.store(next, Ordering::Relaxed);
+    }
+
+    /// A write that is to be synced has waited for the disk.
+    pub(crate) fn add_written(&self, time: Duration) {
+        self.written_us.fetch_add(micros(time), Ordering::Relaxed);
+    }
+
+    /// How long writes have waited since the last sync.
+    pub(crate) fn take_written(&self) -> Duration {
+        Duration::from_micros(self.written_us.swap(0, Ordering::Relaxed))
     }
 
     fn slowest(&self) -> Duration {
-        Duration::from_micros(self.0.load(Ordering::Relaxed))
+        Duration::from_micros(self.slowest_us.load(Ordering::Relaxed))
     }
+}
+
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
 
 /// The pause between two attempts at an election; none while openraft's own timer will do. `share` is between 0 and 1.

@@ -55,8 +55,8 @@ impl Directory {
         self.fs.open(path, create).map(Arc::from).map_err(LogError::io(path))
     }
 
-    pub(crate) fn create_to_fill(&self, path: &Path) -> Result<Arc<dyn FsFile>, LogError> {
-        self.fs.create_to_fill(path).map(Arc::from).map_err(LogError::io(path))
+    pub(crate) fn open_direct(&self, path: &Path, create: bool) -> Result<Arc<dyn FsFile>, LogError> {
+        self.fs.open_direct(path, create).map(Arc::from).map_err(LogError::io(path))
     }
 
     pub(crate) fn rename(&self, from: &Path, to: &Path) -> Result<(), LogError> {

@@ -6,6 +6,7 @@
 
 mod disk;
 
+use crate::fs::PAGE_BYTES;
 use crate::{Fs, FsFile};
 use disk::{Disk, Node};
 use parking_lot::Mutex;
@@ -58,6 +59,11 @@ impl FaultyFs {
         self.disk.lock().space = bytes;
     }
 
+    /// From here on refuses what is written past the cache, as some file systems do.
+    pub fn refuse_direct(&self) {
+        self.disk.lock().refuses_direct = true;
+    }
+
     /// Flips one bit of a file, durably.
     pub fn flip_bit(&self, path: &Path, offset: u64, bit: u8) -> io::Result<()> {
         self.disk.lock().file(path)?.flip(offset, bit)
@@ -98,7 +104,13 @@ impl Fs for FaultyFs {
     fn open(&self, path: &Path, create: bool) -> io::Result<Box<dyn FsFile>> {
         let mut disk = self.disk.lock();
         let node = if create { disk.create(path) } else { disk.node(path)? };
-        Ok(Box::new(FaultyFile { disk: self.disk.clone(), node, life: disk.life }))
+        Ok(Box::new(FaultyFile { disk: self.disk.clone(), node, life: disk.life, direct: false }))
+    }
+
+    fn open_direct(&self, path: &Path, create: bool) -> io::Result<Box<dyn FsFile>> {
+        let mut disk = self.disk.lock();
+        let node = if create { disk.create(path) } else { disk.node(path)? };
+        Ok(Box::new(FaultyFile { disk: self.disk.clone(), node, life: disk.life, direct: true }))
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
@@ -119,6 +131,7 @@ struct FaultyFile {
     disk: Arc<Mutex<Disk>>,
     node: u64,
     life: u64,
+    direct: bool,
 }
 
 impl FaultyFile {
@@ -138,7 +151,13 @@ impl FaultyFile {
 impl FsFile for FaultyFile {
     fn write_vectored_at(&self, bufs: &[IoSlice<'_>], offset: u64) -> io::Result<()> {
         let bytes: Vec<u8> = bufs.iter().flat_map(|buf| buf.iter().copied()).collect();
-        self.with(|disk, node| disk.write(node, offset, bytes))
+        let whole = [offset as usize, bytes.len()].iter().all(|place| place.is_multiple_of(PAGE_BYTES));
+        self.with(|disk, node| {
+            if self.direct && (!whole || disk.refuses_direct) {
+                return Err(io::ErrorKind::InvalidInput.into());
+            }
+            disk.write(node, offset, bytes)
+        })
     }
 
     fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {

@@ -8,6 +8,9 @@ use std::sync::Arc;
 
 use crate::Driver;
 
+/// What the system keeps of a file at a time, and what writes past its cache are multiples of.
+pub const PAGE_BYTES: usize = 4096;
+
 /// Directory operations. None of them is durable before [`Fs::sync_dir`].
 pub trait Fs: Send + Sync + 'static {
     /// Creates the directory and its parents if absent.
@@ -16,10 +19,11 @@ pub trait Fs: Send + Sync + 'static {
     fn list(&self, dir: &Path) -> io::Result<Vec<String>>;
     /// Opens a file for reading and writing; `create` makes it if absent.
     fn open(&self, path: &Path, create: bool) -> io::Result<Box<dyn FsFile>>;
-    /// Makes a file, to be filled with zeros in multiples of 4 KiB: past the system's cache where that can be, for nobody reads them.
-    /// A write may be refused as [`io::ErrorKind::InvalidInput`] and is then to be done by [`Self::open`].
-    fn create_to_fill(&self, path: &Path) -> io::Result<Box<dyn FsFile>> {
-        self.open(path, true)
+    /// Opens a file to be written past the system's cache where that can be; `create` makes it, or empties it.
+    /// Offsets, lengths and addresses must be multiples of [`PAGE_BYTES`]. A write may be refused as
+    /// [`io::ErrorKind::InvalidInput`] all the same and is then to be done by [`Self::open`].
+    fn open_direct(&self, path: &Path, create: bool) -> io::Result<Box<dyn FsFile>> {
+        self.open(path, create)
     }
     /// Renames atomically, replacing the target.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;

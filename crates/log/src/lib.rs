@@ -22,6 +22,7 @@ mod format;
 mod fs;
 mod log;
 mod mutation;
+mod pages;
 mod reader;
 mod record;
 mod recovery;
@@ -35,7 +36,7 @@ mod writer;
 
 pub use driven::{DrivenWriter, Driver};
 pub use error::LogError;
-pub use fs::{Fs, FsFile, os::OsFs};
+pub use fs::{Fs, FsFile, PAGE_BYTES, os::OsFs};
 pub use log::Log;
 pub use reader::LogReader;
 pub use record::{

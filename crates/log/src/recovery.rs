@@ -61,7 +61,9 @@ pub(crate) fn open(
 
     let spares = Spares::open(&dir, &options, &listing.spares)?;
     let mut active = match last {
-        Some((file, path, epoch, extent)) => Segment::resume(file, path, epoch, extent),
+        Some((file, path, epoch, extent)) => {
+            Segment::resume(file, path, epoch, extent).past_the_cache(&dir)?
+        }
         None => {
             let header = SegmentHeader { epoch: 1, first_index: ANY_INDEX, previous_end: 0 };
             Segment::create(&dir, &spares.take(), header, vec![], options.segment_bytes)?

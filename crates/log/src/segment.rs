@@ -2,6 +2,8 @@
 
 use crate::directory::{Directory, write_zeros};
 use crate::format::{Kind, RecordHeader, SEGMENT_HEADER, SegmentHeader, payload_crc, record_size};
+use crate::fs::PAGE_BYTES;
+use crate::pages::{GROUP_MAX, Pages};
 use crate::{FsFile, LogError};
 use bytes::Bytes;
 use std::io::{self, IoSlice};
@@ -13,8 +15,8 @@ const SLICES_MAX: usize = 1024;
 /// A segment without a spare starts with this many zero-filled bytes and grows by as many.
 const GROW_BYTES: u64 = 4 << 20;
 const PADDING: &[u8] = &[0; 8];
-/// What the system keeps of a file at a time. A write that ends within one that it does not have would have to read it first.
-const PAGE: &[u8] = &[0; 4096];
+/// A write that ends within a page that the system does not have would have to read it first.
+const PAGE: &[u8] = &[0; PAGE_BYTES];
 
 /// A record before it has its place.
 pub(crate) struct Draft {
@@ -42,6 +44,17 @@ struct Frame {
     pad: usize,
 }
 
+impl Frame {
+    /// What is written of it, in this order.
+    fn parts(&self) -> impl Iterator<Item = &[u8]> + Clone {
+        let payload = self.payload.iter().map(|part| &part[..]);
+        std::iter::once(&self.head[..])
+            .chain(payload)
+            .chain([&PADDING[..self.pad]])
+            .filter(|part| !part.is_empty())
+    }
+}
+
 /// The segment that is written, with the frames that are placed but not yet written.
 pub(crate) struct Segment {
     pub file: Arc<dyn FsFile>,
@@ -57,6 +70,8 @@ pub(crate) struct Segment {
     group_start: u64,
     written: u64,
     frames: Vec<Frame>,
+    /// Writes past the system's cache, where that can be.
+    pages: Option<Pages>,
 }
 
 impl Segment {
@@ -68,7 +83,24 @@ impl Segment {
         (end, filled): (u64, u64),
     ) -> Segment {
         let frames = Vec::new();
-        Segment { file, path, epoch, end, filled, max_index: None, group_start: end, written: end, frames }
+        Segment {
+            file,
+            path,
+            epoch,
+            end,
+            filled,
+            max_index: None,
+            group_start: end,
+            written: end,
+            frames,
+            pages: None,
+        }
+    }
+
+    /// Writes past the system's cache from here on.
+    pub(crate) fn past_the_cache(mut self, dir: &Directory) -> Result<Segment, LogError> {
+        self.pages = Some(Pages::open(dir, &self.path)?);
+        Ok(self)
     }
 
     /// Makes a segment out of a spare, or of nothing; it is durable, with its first records, on return.
@@ -96,7 +128,7 @@ impl Segment {
         write(&mut segment).map_err(LogError::io(spare))?;
         segment.begin_group();
         dir.rename(spare, &segment.path)?;
-        Ok(segment)
+        segment.past_the_cache(dir)
     }
 
     /// Notes that everything placed so far is durable.
@@ -135,30 +167,46 @@ impl Segment {
         self.group_start < self.end
     }
 
-    /// Writes the placed frames in as few calls as the slice limit allows, and zeros to the end of the last page. Not durable yet.
+    /// Writes the placed frames, and zeros to the end of the last page. Not durable yet.
     pub(crate) fn write(&mut self, segment_bytes: u64) -> io::Result<()> {
-        let mut slices: Vec<IoSlice<'_>> = Vec::with_capacity(SLICES_MAX.min(self.frames.len() * 3));
-        let mut offset = self.written;
-        for frame in &self.frames {
-            let parts = frame.payload.iter().map(|part| &part[..]).chain([&PADDING[..frame.pad]]);
-            for part in std::iter::once(&frame.head[..]).chain(parts).filter(|part| !part.is_empty()) {
-                if slices.len() == SLICES_MAX {
-                    offset = write_slices(&*self.file, &mut slices, offset)?;
-                }
-                slices.push(IoSlice::new(part));
-            }
+        if !self.write_pages()? {
+            self.write_cached()?;
         }
-        let page_end = self.end.next_multiple_of(PAGE.len() as u64).min(self.filled);
-        if let Some(rest) = page_end.checked_sub(self.end).filter(|rest| *rest > 0) {
-            if slices.len() == SLICES_MAX {
-                offset = write_slices(&*self.file, &mut slices, offset)?;
-            }
-            slices.push(IoSlice::new(&PAGE[..rest as usize]));
-        }
-        write_slices(&*self.file, &mut slices, offset)?;
         self.frames.clear();
         self.written = self.end;
         self.grow(segment_bytes)
+    }
+
+    /// Writes a small group past the system's cache. False if it is large, or that cannot be.
+    fn write_pages(&mut self) -> io::Result<bool> {
+        let small = self.end - self.written <= GROUP_MAX as u64;
+        let fits = small && self.end.next_multiple_of(PAGE_BYTES as u64) <= self.filled;
+        let Some(pages) = self.pages.as_mut().filter(|_| fits) else { return Ok(false) };
+        match pages.write(&*self.file, self.frames.iter().flat_map(Frame::parts), self.written) {
+            Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
+                self.pages = None;
+                Ok(false)
+            }
+            written => written.map(|()| true),
+        }
+    }
+
+    /// Writes in as few calls as the slice limit allows.
+    fn write_cached(&mut self) -> io::Result<()> {
+        let mut slices: Vec<IoSlice<'_>> = Vec::with_capacity(SLICES_MAX.min(self.frames.len() * 3));
+        let head = self.pages.as_mut().map_or(&[][..], |pages| pages.leave(self.written));
+        let mut offset = self.written - head.len() as u64;
+        let page_end = self.end.next_multiple_of(PAGE_BYTES as u64).min(self.filled);
+        let rest = &PAGE[..page_end.saturating_sub(self.end) as usize];
+        let parts = [head].into_iter().chain(self.frames.iter().flat_map(Frame::parts)).chain([rest]);
+        for part in parts.filter(|part| !part.is_empty()) {
+            if slices.len() == SLICES_MAX {
+                offset = write_slices(&*self.file, &mut slices, offset)?;
+            }
+            slices.push(IoSlice::new(part));
+        }
+        write_slices(&*self.file, &mut slices, offset)?;
+        Ok(())
     }
 
     /// Zero-fills a step ahead once the filled part is used up, so that most syncs change no metadata.

@@ -148,7 +148,7 @@ impl Pool {
 
     /// Returns false if the log was closed meanwhile; the next open removes what is there.
     fn fill(&self, path: &Path) -> Result<bool, LogError> {
-        let mut file = self.dir.create_to_fill(path)?;
+        let mut file = self.dir.open_direct(path, true)?;
         let mut filled = 0;
         while filled < self.segment_bytes {
             if self.state.lock().closing {

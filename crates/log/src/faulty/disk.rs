@@ -46,6 +46,7 @@ pub(super) struct Disk {
     pub syncs: u64,
     pub syncs_left: Option<u64>,
     pub space: Option<u64>,
+    pub refuses_direct: bool,
 }
 
 impl Disk {
@@ -61,6 +62,7 @@ impl Disk {
             syncs: 0,
             syncs_left: None,
             space: None,
+            refuses_direct: false,
         }
     }
 

@@ -34,12 +34,13 @@ impl Fs for OsFs {
         Ok(Box::new(OsFile { file, cursor: Mutex::new(0) }))
     }
 
-    fn create_to_fill(&self, path: &Path) -> io::Result<Box<dyn FsFile>> {
+    fn open_direct(&self, path: &Path, create: bool) -> io::Result<Box<dyn FsFile>> {
         let mut options = OpenOptions::new();
-        let file = options.write(true).create(true).truncate(true).custom_flags(PAST_THE_CACHE).open(path);
+        let file =
+            options.write(true).create(create).truncate(create).custom_flags(PAST_THE_CACHE).open(path);
         match file {
             Ok(file) => Ok(Box::new(OsFile { file, cursor: Mutex::new(0) })),
-            Err(error) if error.kind() == io::ErrorKind::InvalidInput => self.open(path, true),
+            Err(error) if error.kind() == io::ErrorKind::InvalidInput => self.open(path, create),
             Err(error) => Err(error),
         }
     }
