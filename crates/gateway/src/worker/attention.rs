@@ -80,8 +80,6 @@ impl Worker {
         let mut seen = self.core.borrow().worked;
         let mut since = Instant::now();
         loop {
-            // Whoever was woken on this processor runs now: it may be whom this waits for.
-            std::thread::yield_now();
             yield_now().await;
             let (now, worked) = (Instant::now(), self.core.borrow().worked);
             if worked > seen + AT_ONCE_MAX || self.is_busy() {
@@ -91,6 +89,9 @@ impl Worker {
                 attention.found();
             } else if now.duration_since(since) > span {
                 return attention.found_nothing();
+            } else {
+                // Whoever was woken on this processor runs now: it may be whom this waits for.
+                std::thread::yield_now();
             }
         }
     }
