@@ -1,8 +1,6 @@
 //! One client connection as a value: what came in, what goes out, and what it waits for.
 
-use std::collections::BTreeSet;
 use std::net::SocketAddr;
-use std::rc::Rc;
 use std::task::Waker;
 use std::time::Instant;
 
@@ -13,6 +11,7 @@ use menagerie_types::{SessionId, Zxid};
 use super::api::WatchStream;
 use super::identities::Identities;
 use super::limits::HeldBack;
+use super::watchers::WatchedPaths;
 use super::words::Noted;
 
 /// Bytes that may wait to be sent before no more of the connection's requests are taken.
@@ -97,8 +96,8 @@ pub struct Conn {
     pub placed: u32,
     /// A sync (or another request that nothing may pass) is under way.
     pub exclusive: bool,
-    /// Where it watches anything; what, the worker's table knows. (An empty hash set would be twice as large.)
-    pub watches: BTreeSet<Rc<str>>,
+    /// Where it watches anything; what, the worker's table knows.
+    pub watches: WatchedPaths,
     /// Up to where earlier connections of the session were told events; none were, if the session is new.
     pub told: Option<Zxid>,
     /// Everything up to this transaction has been sent.
@@ -158,7 +157,7 @@ impl Conn {
             reads: 0,
             placed: 0,
             exclusive: false,
-            watches: BTreeSet::new(),
+            watches: WatchedPaths::default(),
             told: None,
             sent_to: Zxid(0),
             is_cut: false,

@@ -15,6 +15,45 @@ pub struct Watchers {
     recursive: usize,
 }
 
+/// Where one connection watches anything; nothing is there for the many that do not.
+#[derive(Debug, Default)]
+pub struct WatchedPaths(Option<Box<Paths>>);
+
+#[derive(Debug, Default)]
+struct Paths(BTreeSet<Rc<str>>);
+
+impl WatchedPaths {
+    /// The paths, in order.
+    pub fn iter(&self) -> impl Iterator<Item = &Rc<str>> {
+        self.0.iter().flat_map(|paths| paths.0.iter())
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.as_ref().map_or(0, |paths| paths.0.len())
+    }
+
+    /// One more.
+    pub fn insert(&mut self, path: Rc<str>) {
+        self.0.get_or_insert_default().0.insert(path);
+    }
+
+    /// One less, if it is there.
+    pub fn remove(&mut self, path: &str) {
+        if let Some(paths) = &mut self.0 {
+            paths.0.remove(path);
+            if paths.0.is_empty() {
+                self.0 = None;
+            }
+        }
+    }
+
+    /// All, which are forgotten.
+    pub fn take(&mut self) -> BTreeSet<Rc<str>> {
+        self.0.take().map(|paths| paths.0).unwrap_or_default()
+    }
+}
+
 /// One path.
 #[derive(Debug, Default)]
 struct Watched {
@@ -120,7 +159,7 @@ impl Watchers {
 
     /// Removes all watches of `conn`; `unwatched` is told what nobody needs any more.
     pub fn remove_all(&mut self, conn: &mut Conn, mut unwatched: impl FnMut(&str, WatchKinds)) {
-        for path in std::mem::take(&mut conn.watches) {
+        for path in conn.watches.take() {
             let (_, unneeded) = self.remove(conn, &path, WatchKinds::ALL);
             if !unneeded.is_empty() {
                 unwatched(&path, unneeded);
