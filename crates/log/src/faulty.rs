@@ -88,6 +88,12 @@ impl FaultyFs {
     pub fn syncs(&self) -> u64 {
         self.disk.lock().syncs
     }
+
+    fn open_as(&self, path: &Path, create: bool, direct: bool) -> io::Result<Box<dyn FsFile>> {
+        let mut disk = self.disk.lock();
+        let node = if create { disk.create(path) } else { disk.node(path)? };
+        Ok(Box::new(FaultyFile { disk: self.disk.clone(), node, life: disk.life, direct }))
+    }
 }
 
 impl Fs for FaultyFs {
@@ -102,15 +108,11 @@ impl Fs for FaultyFs {
     }
 
     fn open(&self, path: &Path, create: bool) -> io::Result<Box<dyn FsFile>> {
-        let mut disk = self.disk.lock();
-        let node = if create { disk.create(path) } else { disk.node(path)? };
-        Ok(Box::new(FaultyFile { disk: self.disk.clone(), node, life: disk.life, direct: false }))
+        self.open_as(path, create, false)
     }
 
     fn open_direct(&self, path: &Path, create: bool) -> io::Result<Box<dyn FsFile>> {
-        let mut disk = self.disk.lock();
-        let node = if create { disk.create(path) } else { disk.node(path)? };
-        Ok(Box::new(FaultyFile { disk: self.disk.clone(), node, life: disk.life, direct: true }))
+        self.open_as(path, create, true)
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {

@@ -19,7 +19,7 @@ pub trait Fs: Send + Sync + 'static {
     fn list(&self, dir: &Path) -> io::Result<Vec<String>>;
     /// Opens a file for reading and writing; `create` makes it if absent.
     fn open(&self, path: &Path, create: bool) -> io::Result<Box<dyn FsFile>>;
-    /// Opens a file to be written past the system's cache where that can be; `create` makes it, or empties it.
+    /// Opens a file to be written past the system's cache where that can be; `create` makes it if absent.
     /// Offsets, lengths and addresses must be multiples of [`PAGE_BYTES`]. A write may be refused as
     /// [`io::ErrorKind::InvalidInput`] all the same and is then to be done by [`Self::open`].
     fn open_direct(&self, path: &Path, create: bool) -> io::Result<Box<dyn FsFile>> {

@@ -46,12 +46,9 @@ struct Frame {
 
 impl Frame {
     /// What is written of it, in this order.
-    fn parts(&self) -> impl Iterator<Item = &[u8]> + Clone {
+    fn parts(&self) -> impl Iterator<Item = &[u8]> {
         let payload = self.payload.iter().map(|part| &part[..]);
-        std::iter::once(&self.head[..])
-            .chain(payload)
-            .chain([&PADDING[..self.pad]])
-            .filter(|part| !part.is_empty())
+        std::iter::once(&self.head[..]).chain(payload).chain([&PADDING[..self.pad]])
     }
 }
 

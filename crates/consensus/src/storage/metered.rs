@@ -12,10 +12,18 @@ use crate::pacing::SyncTimes;
 /// Passes everything on and times each `fdatasync`.
 pub(crate) struct MeteredFs(pub Arc<dyn Fs>, pub Arc<SyncTimes>);
 
-struct MeteredFile(Box<dyn FsFile>, Arc<SyncTimes>);
+struct MeteredFile {
+    file: Box<dyn FsFile>,
+    times: Arc<SyncTimes>,
+    /// Written past the cache, and synced as another.
+    direct: bool,
+}
 
-/// Written past the cache, and synced through the other.
-struct DirectFile(Box<dyn FsFile>, Arc<SyncTimes>);
+impl MeteredFs {
+    fn metered(&self, file: Box<dyn FsFile>, direct: bool) -> Box<dyn FsFile> {
+        Box::new(MeteredFile { file, times: Arc::clone(&self.1), direct })
+    }
+}
 
 impl Fs for MeteredFs {
     fn create_dir_all(&self, dir: &Path) -> io::Result<()> {
@@ -27,14 +35,14 @@ impl Fs for MeteredFs {
     }
 
     fn open(&self, path: &Path, create: bool) -> io::Result<Box<dyn FsFile>> {
-        Ok(Box::new(MeteredFile(self.0.open(path, create)?, Arc::clone(&self.1))))
+        Ok(self.metered(self.0.open(path, create)?, false))
     }
 
     /// Nobody waits for the syncs of what is made to be filled. What is written past the cache otherwise has reached the
     /// disk before it is synced, so its time is part of the sync's.
     fn open_direct(&self, path: &Path, create: bool) -> io::Result<Box<dyn FsFile>> {
         let file = self.0.open_direct(path, create)?;
-        Ok(if create { file } else { Box::new(DirectFile(file, Arc::clone(&self.1))) })
+        Ok(if create { file } else { self.metered(file, true) })
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
@@ -56,22 +64,27 @@ impl Fs for MeteredFs {
 
 impl FsFile for MeteredFile {
     fn write_vectored_at(&self, bufs: &[IoSlice<'_>], offset: u64) -> io::Result<()> {
-        self.0.write_vectored_at(bufs, offset)
+        let start = Instant::now();
+        let result = self.file.write_vectored_at(bufs, offset);
+        if self.direct {
+            self.times.add_written(start.elapsed());
+        }
+        result
     }
 
     fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
-        self.0.read_at(buf, offset)
+        self.file.read_at(buf, offset)
     }
 
     fn len(&self) -> io::Result<u64> {
-        self.0.len()
+        self.file.len()
     }
 
     fn sync_data(&self) -> io::Result<()> {
         let start = Instant::now();
-        let result = self.0.sync_data();
-        let elapsed = self.1.take_written() + start.elapsed();
-        self.1.add(elapsed);
+        let result = self.file.sync_data();
+        let elapsed = self.times.take_written() + start.elapsed();
+        self.times.add(elapsed);
         let seconds = elapsed.as_secs_f64();
         metrics::histogram!("menagerie_consensus_fsync_seconds").record(seconds);
         metrics::histogram!("fsynctime").record(seconds * 1000.0);
@@ -79,31 +92,6 @@ impl FsFile for MeteredFile {
     }
 
     fn sync_all(&self) -> io::Result<()> {
-        self.0.sync_all()
-    }
-}
-
-impl FsFile for DirectFile {
-    fn write_vectored_at(&self, bufs: &[IoSlice<'_>], offset: u64) -> io::Result<()> {
-        let start = Instant::now();
-        let result = self.0.write_vectored_at(bufs, offset);
-        self.1.add_written(start.elapsed());
-        result
-    }
-
-    fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
-        self.0.read_at(buf, offset)
-    }
-
-    fn len(&self) -> io::Result<u64> {
-        self.0.len()
-    }
-
-    fn sync_data(&self) -> io::Result<()> {
-        self.0.sync_data()
-    }
-
-    fn sync_all(&self) -> io::Result<()> {
-        self.0.sync_all()
+        self.file.sync_all()
     }
 }

@@ -36,8 +36,7 @@ impl Fs for OsFs {
 
     fn open_direct(&self, path: &Path, create: bool) -> io::Result<Box<dyn FsFile>> {
         let mut options = OpenOptions::new();
-        let file =
-            options.write(true).create(create).truncate(create).custom_flags(PAST_THE_CACHE).open(path);
+        let file = options.write(true).create(create).truncate(false).custom_flags(PAST_THE_CACHE).open(path);
         match file {
             Ok(file) => Ok(Box::new(OsFile { file, cursor: Mutex::new(0) })),
             Err(error) if error.kind() == io::ErrorKind::InvalidInput => self.open(path, create),
