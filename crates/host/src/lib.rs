@@ -10,7 +10,6 @@ use std::fmt::Debug;
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -65,7 +64,7 @@ pub trait Listener: Send + Sync {
 /// A connection on its way to the thread that is to serve it.
 pub trait Arrival: Debug + Send {
     /// Hands it to the runtime that calls.
-    fn settle(self: Box<Self>) -> io::Result<Rc<dyn Socket>>;
+    fn settle(self: Box<Self>) -> io::Result<Box<dyn Socket>>;
 }
 
 /// A connection, for one task that reads and whoever has something to write. Nothing here waits: readiness is polled,

@@ -2,7 +2,6 @@
 
 use std::io::{self, IoSlice, Read};
 use std::net::SocketAddr;
-use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::thread::JoinHandle;
 
@@ -82,8 +81,8 @@ fn prepare(stream: TcpStream, keep_alive: bool) -> io::Result<std::net::TcpStrea
 }
 
 impl Arrival for std::net::TcpStream {
-    fn settle(self: Box<Self>) -> io::Result<Rc<dyn Socket>> {
-        Ok(Rc::new(TcpStream::from_std(*self)?))
+    fn settle(self: Box<Self>) -> io::Result<Box<dyn Socket>> {
+        Ok(Box::new(TcpStream::from_std(*self)?))
     }
 }
 

@@ -1,7 +1,7 @@
 //! Deadlines of sessions, rounded up to ticks.
 
-use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, HashSet};
 
 use menagerie_types::SessionId;
 
@@ -11,7 +11,7 @@ use menagerie_types::SessionId;
 #[derive(Clone, Debug)]
 pub struct ExpiryBuckets {
     tick_ms: u64,
-    deadlines: HashMap<SessionId, u64>,
+    deadlines: BTreeMap<SessionId, u64>,
     /// At most (largest timeout / tick + 1) buckets, whatever the number of sessions.
     buckets: BTreeMap<u64, HashSet<SessionId>>,
 }
@@ -19,7 +19,7 @@ pub struct ExpiryBuckets {
 impl ExpiryBuckets {
     /// No sessions; buckets of `tick_ms` (0 counts as 1).
     pub fn new(tick_ms: u32) -> Self {
-        Self { tick_ms: u64::from(tick_ms.max(1)), deadlines: HashMap::new(), buckets: BTreeMap::new() }
+        Self { tick_ms: u64::from(tick_ms.max(1)), deadlines: BTreeMap::new(), buckets: BTreeMap::new() }
     }
 
     /// The session, new or known, was heard from: it is overdue `timeout_ms` from now, rounded up to a tick.

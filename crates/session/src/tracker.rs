@@ -1,6 +1,6 @@
 //! The tracker's state machine.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::mem;
 
 use menagerie_types::command::internal::Password;
@@ -85,7 +85,7 @@ pub struct Tracker {
     lease: LeaseKeeper,
     /// False until the first table: nothing can be decided without one.
     has_table: bool,
-    sessions: HashMap<SessionId, Session>,
+    sessions: BTreeMap<SessionId, Session>,
     buckets: ExpiryBuckets,
     /// Overdue, not yet proposed.
     due: BTreeSet<SessionId>,
@@ -103,7 +103,7 @@ impl Tracker {
             config,
             lease: LeaseKeeper::new(config.id, config.lease_ttl_ms, config.jitter_ms),
             has_table: false,
-            sessions: HashMap::new(),
+            sessions: BTreeMap::new(),
             buckets: ExpiryBuckets::new(config.tick_ms),
             due: BTreeSet::new(),
             grace_until_ms: 0,

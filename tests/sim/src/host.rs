@@ -5,7 +5,6 @@ use std::fmt;
 use std::io::{self, ErrorKind, IoSlice};
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
@@ -93,8 +92,8 @@ impl Listener for SimListener {
 struct SimArrival(TcpStream);
 
 impl Arrival for SimArrival {
-    fn settle(self: Box<Self>) -> io::Result<Rc<dyn Socket>> {
-        Ok(Rc::new(SimSocket(RefCell::new(self.0))))
+    fn settle(self: Box<Self>) -> io::Result<Box<dyn Socket>> {
+        Ok(Box::new(SimSocket(RefCell::new(self.0))))
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
@@ -95,8 +94,8 @@ impl Worker {
         match self.shared.options.secure.clone().filter(|_| door != Door::Plain) {
             None => {
                 let socket = Socket::Plain(stream);
-                if let Some(token) = self.register(&socket, addr, None, counted) {
-                    tasks.spawn_local(self.clone().connection(token, socket));
+                if let Some(token) = self.register(socket, addr, counted) {
+                    tasks.spawn_local(self.clone().connection(token));
                 }
             }
             Some(secure) => {
@@ -107,7 +106,7 @@ impl Worker {
 
     async fn secure(
         self,
-        tcp: Rc<dyn TcpSocket>,
+        tcp: Box<dyn TcpSocket>,
         addr: SocketAddr,
         (secure, door): (Secure, Door),
         counted: Counted,
@@ -122,27 +121,21 @@ impl Worker {
             Ok(Err(error)) => return info!(%addr, %error, "closing a connection: no TLS"),
             Err(_) => return info!(%addr, "closing a connection: its TLS handshake takes too long"),
         };
-        let certificate = match &socket {
-            Socket::Tls(tls) => tls.certificate(),
-            Socket::Plain(_) => None,
-        };
-        let Some(token) = self.register(&socket, addr, certificate.as_deref(), counted) else { return };
+        let Some(token) = self.register(socket, addr, counted) else { return };
         if !early.is_empty() {
             self.take(token, &early);
             self.flush();
         }
-        self.connection(token, socket).await;
+        self.connection(token).await;
     }
 
     /// Makes the worker's state of a connection, unless the client is nobody.
-    fn register(
-        &self,
-        socket: &Socket,
-        addr: SocketAddr,
-        certificate: Option<&[u8]>,
-        counted: Counted,
-    ) -> Option<ConnToken> {
-        let peer = menagerie_auth::Peer { address: addr, certificate };
+    fn register(&self, socket: Socket, addr: SocketAddr, counted: Counted) -> Option<ConnToken> {
+        let certificate = match &socket {
+            Socket::Tls(tls) => tls.certificate(),
+            Socket::Plain(_) => None,
+        };
+        let peer = menagerie_auth::Peer { address: addr, certificate: certificate.as_deref() };
         let identities = self.peers.borrow_mut().identities(&self.shared.options, &peer);
         let identities = identities.inspect_err(|error| info!(%addr, %error, "closing a connection at once"));
         let identities = identities.ok()?;
@@ -151,14 +144,14 @@ impl Worker {
             let now = Instant::now();
             core.conns.insert(|token| Conn::new(token, Peer::Socket(addr), identities, now))
         });
-        self.sockets.borrow_mut().insert(token, socket.clone());
+        self.sockets.borrow_mut().insert(token, socket);
         Some(token)
     }
 }
 
 /// Finds out what the client speaks, and shakes hands if that is TLS. Early bytes are those that came with the
 /// handshake's last.
-async fn open(tcp: Rc<dyn TcpSocket>, secure: Secure, door: Door) -> io::Result<(Socket, BytesMut)> {
+async fn open(tcp: Box<dyn TcpSocket>, secure: Secure, door: Door) -> io::Result<(Socket, BytesMut)> {
     if door == Door::Unified {
         let detected = tokio::time::timeout(secure.detection_timeout, speaks_tls(&*tcp)).await;
         if !detected.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?? {
@@ -167,5 +160,5 @@ async fn open(tcp: Rc<dyn TcpSocket>, secure: Secure, door: Door) -> io::Result<
     }
     let (tls, early) = TlsStream::accept(tcp, Arc::clone(&secure.tls.config)).await?;
     debug!("a TLS connection is open");
-    Ok((Socket::Tls(Rc::new(tls)), early))
+    Ok((Socket::Tls(Box::new(tls)), early))
 }

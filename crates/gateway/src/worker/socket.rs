@@ -3,7 +3,6 @@
 use std::future::poll_fn;
 use std::io::ErrorKind;
 use std::ops::RangeInclusive;
-use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -26,12 +25,12 @@ const OUTPUT_KEEP: RangeInclusive<usize> = 129..=16 * 1024;
 const LINGER: Duration = Duration::from_secs(1);
 
 /// A connection's socket, with or without TLS.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub enum Socket {
     /// What comes in is what the client says.
-    Plain(Rc<dyn TcpSocket>),
+    Plain(Box<dyn TcpSocket>),
     /// Encrypted both ways.
-    Tls(Rc<TlsStream>),
+    Tls(Box<TlsStream>),
 }
 
 impl Socket {
@@ -59,7 +58,7 @@ impl Sockets {
     pub fn insert(&mut self, token: ConnToken, socket: Socket) {
         let at = token.0 as u32 as usize;
         if self.slots.len() <= at {
-            self.slots.resize(at + 1, None);
+            self.slots.resize_with(at + 1, || None);
         }
         self.slots[at] = Some((token, socket));
     }
@@ -69,10 +68,9 @@ impl Sockets {
         (*holder == token).then_some(socket)
     }
 
-    fn remove(&mut self, token: ConnToken) {
-        if self.get(token).is_some() {
-            self.slots[token.0 as u32 as usize] = None;
-        }
+    fn remove(&mut self, token: ConnToken) -> Option<Socket> {
+        let slot = self.slots.get_mut(token.0 as u32 as usize)?;
+        slot.take_if(|(holder, _)| *holder == token).map(|(_, socket)| socket)
     }
 }
 
@@ -91,21 +89,23 @@ impl Worker {
     /// The task of one connection, from its first byte to its last.
     // A block, for the future of a function would have room for its arguments twice: once to begin with, once to go on with.
     #[allow(clippy::manual_async_fn)]
-    pub fn connection(self, token: ConnToken, socket: Socket) -> impl Future<Output = ()> {
+    pub fn connection(self, token: ConnToken) -> impl Future<Output = ()> {
         async move {
-            let linger = poll_fn(|cx| self.poll(token, &socket, cx)).await;
-            self.sockets.borrow_mut().remove(token);
+            let linger = poll_fn(|cx| self.poll(token, cx)).await;
+            let socket = self.sockets.borrow_mut().remove(token);
             self.with_core(|core| core.disconnect(token));
-            if linger {
+            if let Some(socket) = socket.filter(|_| linger) {
                 // Boxed, for every connection's task would have room for it.
-                let _ = Box::pin(tokio::time::timeout(LINGER, discard(&socket))).await;
+                Box::pin(discard(socket)).await;
             }
         }
     }
 
     /// Reads and writes what there is; ready when the connection is to be closed, and then tells whether to linger.
     // Polled by hand: a future for each thing it waits for would be in every connection's task.
-    fn poll(&self, token: ConnToken, socket: &Socket, cx: &mut Context<'_>) -> Poll<bool> {
+    fn poll(&self, token: ConnToken, cx: &mut Context<'_>) -> Poll<bool> {
+        let sockets = self.sockets.borrow();
+        let Some(socket) = sockets.get(token) else { return Poll::Ready(false) };
         loop {
             let (read, write) = match self.next(token, socket, cx.waker()) {
                 Next::Wait { read, write } => (read, write),
@@ -264,11 +264,16 @@ fn input_is_full(input: &[u8], max: usize) -> bool {
     input.len() >= INPUT_MAX && !matches!(frame::peek(input, max), Ok(None))
 }
 
-async fn discard(socket: &Socket) {
-    let mut scratch = vec![0; 4096];
-    if let Socket::Tls(tls) = socket {
+/// For a while.
+async fn discard(socket: Socket) {
+    if let Socket::Tls(tls) = &socket {
         tls.close();
     }
+    let _ = tokio::time::timeout(LINGER, read_to_end(&socket)).await;
+}
+
+async fn read_to_end(socket: &Socket) {
+    let mut scratch = vec![0; 4096];
     let socket = socket.tcp();
     // Only the writing half is shut: the client sees the end after all that was sent.
     let shut = socket.shutdown_write();

@@ -2,7 +2,6 @@
 
 use std::cell::{Cell, RefCell};
 use std::io::{self, ErrorKind, Read, Write};
-use std::rc::Rc;
 use std::sync::Arc;
 
 use bytes::{Buf, BytesMut};
@@ -19,7 +18,7 @@ const HANDSHAKE_RECORD: u8 = 0x16;
 /// A socket with TLS.
 #[derive(Debug)]
 pub struct TlsStream {
-    tcp: Rc<dyn Socket>,
+    tcp: Box<dyn Socket>,
     tls: RefCell<ServerConnection>,
     /// Bytes at the beginning of the connection's output that are encrypted and not all sent.
     in_flight: Cell<usize>,
@@ -36,7 +35,7 @@ pub enum Received {
 
 impl TlsStream {
     /// Shakes hands, which the caller limits in time; the client may have sent more already.
-    pub async fn accept(tcp: Rc<dyn Socket>, config: Arc<ServerConfig>) -> io::Result<(Self, BytesMut)> {
+    pub async fn accept(tcp: Box<dyn Socket>, config: Arc<ServerConfig>) -> io::Result<(Self, BytesMut)> {
         let tls = ServerConnection::new(config).map_err(io::Error::other)?;
         let stream = Self { tcp, tls: RefCell::new(tls), in_flight: Cell::new(0) };
         let (mut scratch, mut early) = (vec![0; HANDSHAKE_READ], BytesMut::new());

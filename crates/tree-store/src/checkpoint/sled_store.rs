@@ -48,7 +48,6 @@ pub(crate) struct SledCheckpoint {
     unlisted: Vec<Run>,
     /// Changes that are not sorted yet.
     unsorted: Unsorted,
-    sort_bytes: usize,
     /// What is filled in in order.
     sorted: Option<RunWriter>,
     /// Commits to come before runs are merged again.
@@ -93,8 +92,7 @@ impl SledCheckpoint {
             layer: Size::default(),
             next_id: 1,
             unlisted: Vec::new(),
-            unsorted: Unsorted::default(),
-            sort_bytes: SORT_BYTES,
+            unsorted: Unsorted::new(SORT_BYTES),
             sorted: None,
             merges_put_off: 0,
         };
@@ -156,7 +154,7 @@ impl SledCheckpoint {
 
     fn put_unsorted(&mut self, key: &[u8], value: &[u8]) -> Result<(), TreeStoreError> {
         self.unsorted.put(key, value);
-        if self.unsorted.bytes() >= self.sort_bytes { self.sort() } else { Ok(()) }
+        if self.unsorted.is_full() { self.sort() } else { Ok(()) }
     }
 
     fn put_changes(&mut self, changes: Vec<Record>) -> Result<(), TreeStoreError> {
@@ -188,7 +186,7 @@ impl SledCheckpoint {
             self.put_changes(slice)?;
         }
         self.sort()?;
-        self.unsorted = Unsorted::default();
+        self.unsorted.free();
         let mut parts = Runs { layer: self.next_id, ..self.parts.clone() };
         self.next_id += 1;
         parts.runs.append(&mut self.unlisted);
@@ -368,7 +366,8 @@ impl CheckpointStore for SledCheckpoint {
     fn commit(&mut self, changes: &mut ChangeSource<'_>, meta: &Meta) -> Result<(), TreeStoreError> {
         let written = self.write(changes, meta);
         if written.is_err() {
-            (self.unsorted, self.sorted) = (Unsorted::default(), None);
+            self.unsorted.free();
+            self.sorted = None;
             self.unlisted.clear();
             // What cannot be removed now is when the checkpoint is opened the next time.
             let _ = self.remove_unlisted();

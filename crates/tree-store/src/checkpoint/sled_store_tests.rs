@@ -38,7 +38,7 @@ fn once(changes: Vec<Record>) -> impl FnMut() -> Result<Option<Vec<Record>>, Tre
 
 fn opened(dir: &Path) -> SledCheckpoint {
     let mut store = SledCheckpoint::open(dir, CACHE_BYTES).expect("opened");
-    store.sort_bytes = SORT_BYTES_HERE;
+    store.unsorted = Unsorted::new(SORT_BYTES_HERE);
     store
 }
 

@@ -186,11 +186,12 @@ impl CheckpointThread {
             Ok(there.then_some(slice))
         };
         let written = store.commit(&mut slices, &meta).and_then(|()| self.directory.set_index(meta.index));
-        if let Err(error) = written {
-            self.replica.state.write().abort_checkpoint();
-            return Err(error);
+        let mut state = self.replica.state.write();
+        match written {
+            Ok(()) => state.checkpoint_stored(),
+            Err(_) => state.abort_checkpoint(),
         }
-        Ok(meta.index)
+        written.map(|()| meta.index)
     }
 
     /// Writes all of the state into an empty checkpoint, which then takes the place of the current one.

@@ -71,10 +71,11 @@ impl State {
     /// The last checkpoint begun holds everything, and is where it belongs.
     pub fn whole_checkpoint_done(&mut self) {
         self.whole = false;
+        self.checkpoint_stored();
     }
 
     /// Starts a checkpoint of the state as it is now. One that was begun before and not sliced to its end is
-    /// aborted; one that was sliced to its end counts as stored.
+    /// aborted; one that was sliced to its end counts as stored ([`Self::checkpoint_stored`]).
     pub fn begin_checkpoint(&mut self) -> Meta {
         if self.rows.is_unfinished() || self.tree.checkpoint_unfinished() {
             self.abort_checkpoint();
@@ -91,6 +92,12 @@ impl State {
         self.rows.slice(max, out);
         self.tree.checkpoint_slice(end - out.len(), out);
         self.rows.is_unfinished() || self.tree.checkpoint_unfinished()
+    }
+
+    /// The last checkpoint begun is where it belongs: what it would take to give it up is forgotten.
+    pub fn checkpoint_stored(&mut self) {
+        self.rows.stored();
+        self.tree.checkpoint_stored();
     }
 
     /// Gives up the last checkpoint begun, also after its last slice: what it held is in the next one again.

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use bytes::{Bytes, BytesMut};
 use menagerie_types::command::registration::Role;
 use menagerie_types::{IncarnationId, NodeId, SessionId};
 
-use super::Record;
 use super::record::{self, Key};
+use super::{Record, put_record, take_record};
 use crate::State;
 
 /// A row of a table other than the tree's.
@@ -20,12 +21,17 @@ pub(crate) enum RowKey {
     Session(SessionId),
 }
 
+/// What a record of most rows takes.
+const RECORD_BYTES: usize = 96;
+
 /// Changed rows. They are few, so the records of a checkpoint are made at its begin.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct RowChanges {
     changed: BTreeSet<RowKey>,
     pending: BTreeSet<RowKey>,
-    records: std::collections::VecDeque<Record>,
+    /// Encoded one after the other, without a value where the row goes: in memory of their own, each would leave a hole in
+    /// the heap.
+    records: Bytes,
 }
 
 impl RowChanges {
@@ -35,7 +41,13 @@ impl RowChanges {
 
     pub(crate) fn abort(&mut self) {
         self.changed.append(&mut self.pending);
-        self.records.clear();
+        self.records = Bytes::new();
+    }
+
+    pub(crate) fn stored(&mut self) {
+        if !self.is_unfinished() {
+            self.pending = BTreeSet::new();
+        }
     }
 
     pub(crate) fn is_unfinished(&self) -> bool {
@@ -43,7 +55,13 @@ impl RowChanges {
     }
 
     pub(crate) fn slice(&mut self, max: usize, out: &mut Vec<Record>) {
-        out.extend(self.records.drain(..max.min(self.records.len())));
+        let mut rest = &self.records[..];
+        for _ in 0..max {
+            let Some((key, value)) = take_record(&mut rest) else { break };
+            out.push((key.to_vec(), (!value.is_empty()).then(|| value.to_vec())));
+        }
+        // Memory goes with the last of it.
+        self.records = if rest.is_empty() { Bytes::new() } else { self.records.slice_ref(rest) };
     }
 }
 
@@ -61,7 +79,12 @@ impl State {
 
     pub(super) fn begin_rows(&mut self) {
         let changed = std::mem::take(&mut self.rows.changed);
-        self.rows.records = changed.iter().map(|row| self.row_record(*row)).collect();
+        let mut records = BytesMut::with_capacity(changed.len() * RECORD_BYTES);
+        for row in &changed {
+            let (key, value) = self.row_record(*row);
+            put_record(&mut records, &key, value.as_deref().unwrap_or_default());
+        }
+        self.rows.records = records.freeze();
         self.rows.pending = changed;
     }
 

@@ -48,9 +48,9 @@ impl Tree {
         let node = self.get(id);
         let parent_acl = match kind {
             ChangeKind::DataSet => None,
-            _ => self.acls.readers(self.get(node.parent).acl).cloned(),
+            _ => self.acls.readers(self.get(node.parent).acl()).cloned(),
         };
-        Change { kind, path, acl: self.acls.readers(node.acl).cloned(), parent_acl }
+        Change { kind, path, acl: self.acls.readers(node.acl()).cloned(), parent_acl }
     }
 }
 

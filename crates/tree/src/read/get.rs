@@ -47,7 +47,7 @@ impl State {
         let id = self.tree.find(path).ok_or(ErrorCode::NoNode)?;
         self.tree.authorize(id, auth, perms::READ | perms::ADMIN)?;
         let node = self.tree.get(id);
-        let list = self.tree.acls.list(node.acl).ok_or(ErrorCode::SystemError)?;
+        let list = self.tree.acls.list(node.acl()).ok_or(ErrorCode::SystemError)?;
         if acl::permits(&list, auth, perms::ADMIN) {
             list.encode(out);
         } else {

@@ -32,13 +32,12 @@ pub(crate) struct Slot {
     pub(crate) parent: Id,
     pub(crate) next: Id,
     pub(crate) prev: Id,
-    pub(crate) acl: AclId,
-    /// Outlives the znode, for the slot stands in the list of changes.
-    pub(crate) mark: Mark,
+    /// An [`AclId`] above a [`Mark`].
+    acl_and_mark: u32,
 }
 
 /// Memory per znode is measured; a field that breaks this needs a reason.
-const _: () = assert!(size_of::<Slot>() == 52);
+const _: () = assert!(size_of::<Slot>() == 48);
 
 /// Eight bytes that can stand at any multiple of four.
 #[derive(Clone, Copy, Debug)]
@@ -71,6 +70,25 @@ impl Slot {
     #[inline]
     pub(crate) fn ctime(&self) -> i64 {
         self.ctime.get() as i64
+    }
+
+    #[inline]
+    pub(crate) fn acl(&self) -> AclId {
+        self.acl_and_mark >> Mark::BITS
+    }
+
+    pub(crate) fn set_acl(&mut self, acl: AclId) {
+        self.acl_and_mark = acl << Mark::BITS | self.mark().bits();
+    }
+
+    /// Outlives the znode, for the slot stands in the list of changes.
+    #[inline]
+    pub(crate) fn mark(&self) -> Mark {
+        Mark::from_bits(self.acl_and_mark)
+    }
+
+    pub(crate) fn set_mark(&mut self, mark: Mark) {
+        self.acl_and_mark = self.acl() << Mark::BITS | mark.bits();
     }
 
     /// Makes it one that was created by another transaction.
@@ -149,12 +167,15 @@ impl Arena {
             parent: start.parent,
             next: NONE,
             prev: NONE,
-            acl: start.acl,
-            mark: Mark::default(),
+            acl_and_mark: start.acl << Mark::BITS,
         };
         let chunk = &mut self.chunks[(id >> CHUNK_BITS) as usize];
         match chunk.get_mut(id as usize % CHUNK_LEN) {
-            Some(free) => *free = Slot { mark: free.mark, ..slot },
+            Some(free) => {
+                let mark = free.mark();
+                *free = slot;
+                free.set_mark(mark);
+            }
             None => chunk.push(slot),
         }
         if start.owner != 0 {

@@ -30,7 +30,7 @@ impl Tree {
             time_ms: new.time_ms,
         });
         self.attach(id, new.path.len());
-        self.changes.created(id, &mut self.arena.slot_mut(id).mark, new.path);
+        self.changes.created(id, self.arena.slot_mut(id), new.path);
         self.record(|| Undo::Created { id, parent_cversion: undo.0, parent_pzxid: undo.1 });
         self.count_created(id, new.path);
         id
@@ -41,7 +41,7 @@ impl Tree {
         let node = self.arena.get(id);
         let (hash, parent, owner) = (node.path_hash(), node.parent, node.ephemeral_owner());
         self.data_bytes += (path_len + node.data_len()) as u64;
-        self.digest = self.digest.wrapping_add(node.digest(self.acls.hash(node.acl)));
+        self.digest = self.digest.wrapping_add(node.digest(self.acls.hash(node.acl())));
         self.index.insert(hash, id, &self.arena);
         if let Some(owner) = owner {
             self.ephemerals.insert((owner, id));
@@ -72,7 +72,7 @@ impl Tree {
         self.detach(id, path.len());
         let node = self.arena.get(id);
         let data_len = node.data_len();
-        self.changes.deleted(node.mark, path);
+        self.changes.deleted(node.mark(), path);
         match &mut self.journal {
             Some(journal) => journal.undo.push(Undo::Deleted { id, parent_pzxid }),
             None => self.free(id),
@@ -85,7 +85,7 @@ impl Tree {
         let node = self.arena.get(id);
         let (hash, parent, prev, next) = (node.path_hash(), node.parent, node.prev, node.next);
         self.data_bytes -= (path_len + node.data_len()) as u64;
-        self.digest = self.digest.wrapping_sub(node.digest(self.acls.hash(node.acl)));
+        self.digest = self.digest.wrapping_sub(node.digest(self.acls.hash(node.acl())));
         if let Some(owner) = node.ephemeral_owner() {
             self.ephemerals.remove(&(owner, id));
         }
@@ -106,7 +106,7 @@ impl Tree {
     }
 
     pub(super) fn free(&mut self, id: Id) {
-        self.acls.release(self.arena.get(id).acl);
+        self.acls.release(self.arena.get(id).acl());
         self.arena.remove(id);
     }
 
@@ -149,7 +149,7 @@ impl Tree {
 
     /// Replaces the ACL. Never in a multi, so there is nothing to undo.
     pub(crate) fn set_node_acl(&mut self, id: Id, acl: &FixedAcl<'_>) {
-        let old = self.get(id).acl;
+        let old = self.get(id).acl();
         let (new, new_hash) = {
             let new = self.acls.acquire(acl);
             (new, self.acls.hash(new))
@@ -157,7 +157,7 @@ impl Tree {
         self.touch(id);
         let old_hash = self.acls.hash(old);
         self.digest = self.digest.wrapping_sub(self.get(id).digest(old_hash));
-        self.arena.slot_mut(id).acl = new;
+        self.arena.slot_mut(id).set_acl(new);
         let rare = self.arena.rare_mut(id);
         rare.aversion = rare.aversion.wrapping_add(1);
         self.digest = self.digest.wrapping_add(self.get(id).digest(new_hash));
@@ -168,7 +168,7 @@ impl Tree {
     pub(super) fn update(&mut self, id: Id, change: impl FnOnce(&mut Arena)) {
         self.touch(id);
         let node = self.arena.get(id);
-        let acl_hash = self.acls.hash(node.acl);
+        let acl_hash = self.acls.hash(node.acl());
         let (before, ttl_end) = (node.digest(acl_hash), node.ttl_end());
         change(&mut self.arena);
         let node = self.arena.get(id);
@@ -183,7 +183,7 @@ impl Tree {
 
     /// Must precede any change of a znode that was there before.
     fn touch(&mut self, id: Id) {
-        let mark = self.arena.get(id).mark;
+        let mark = self.arena.get(id).mark();
         if self.changes.is_listed(mark) {
             return;
         }
@@ -191,7 +191,7 @@ impl Tree {
             let record = self.record_of(id);
             self.changes.keep(id, record);
         }
-        self.changes.list(id, &mut self.arena.slot_mut(id).mark);
+        self.changes.list(id, self.arena.slot_mut(id));
     }
 }
 

@@ -68,7 +68,7 @@ impl Tree {
                 Undo::Created { id, parent_cversion, parent_pzxid } => {
                     let (path, parent) = (self.path_of(id), self.get(id).parent);
                     self.detach(id, path.len());
-                    self.changes.deleted(self.arena.get(id).mark, &path);
+                    self.changes.deleted(self.arena.get(id).mark(), &path);
                     self.free(id);
                     self.update_rare(parent, |rare| {
                         (rare.cversion, rare.pzxid) = (parent_cversion, parent_pzxid);

@@ -196,7 +196,7 @@ impl Tree {
 
     /// May the caller do one of the `wanted` things to the znode?
     pub(crate) fn authorize(&self, id: Id, auth: &[u8], wanted: i32) -> Result<(), ErrorCode> {
-        match self.acls.allows(self.get(id).acl, auth, wanted) {
+        match self.acls.allows(self.get(id).acl(), auth, wanted) {
             true => Ok(()),
             false => Err(ErrorCode::NoAuth),
         }

@@ -25,7 +25,7 @@ impl Tree {
     pub(crate) fn adopt(&mut self, path: &str, other: &Tree) {
         let (Some(id), Some(theirs)) = (self.lookup(path), other.lookup(path)) else { return };
         let theirs = other.get(theirs);
-        if let Some(list) = other.acls.list(theirs.acl) {
+        if let Some(list) = other.acls.list(theirs.acl()) {
             self.set_node_acl(id, &FixedAcl::stored(&list));
         }
         let before = self.get(id).data_len() as u64;
@@ -67,6 +67,6 @@ impl Tree {
         });
         self.arena.set_rare(id, Rare { aversion, ..self.get(id).rare() });
         self.attach(id, path.len());
-        self.changes.created(id, &mut self.arena.slot_mut(id).mark, path);
+        self.changes.created(id, self.arena.slot_mut(id), path);
     }
 }

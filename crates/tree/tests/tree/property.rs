@@ -50,6 +50,9 @@ impl Store {
                     state.abort_checkpoint();
                 } else {
                     self.store(meta, records);
+                    if choice.is_multiple_of(3) {
+                        state.checkpoint_stored();
+                    }
                 }
             }
         }

@@ -68,7 +68,7 @@ struct World {
     log: Log,
     nodes: [Node; 2],
     /// When each session's last confirmed touch was.
-    confirmed: HashMap<SessionId, u64>,
+    confirmed: BTreeMap<SessionId, u64>,
 }
 
 #[derive(Clone, Debug)]
@@ -109,7 +109,7 @@ impl World {
             Node { tracker, clock_offset, outbox: Vec::new(), inbox: Vec::new() }
         };
         let log = Log { alive: table.iter().map(|session| session.id).collect(), ..Log::default() };
-        Self { now: 0, log, nodes: [node(ME, 17), node(OTHER, 5_000)], confirmed: HashMap::new() }
+        Self { now: 0, log, nodes: [node(ME, 17), node(OTHER, 5_000)], confirmed: BTreeMap::new() }
     }
 
     fn local(&self, node: usize) -> u64 {
