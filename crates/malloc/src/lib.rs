@@ -1,4 +1,4 @@
-//! Settings of the C library's allocator. The one place with `unsafe` in this workspace.
+//! The C library's allocator: its settings, and what it holds. The one place with `unsafe` in this workspace.
 
 /// An allocation of at least this many bytes is given back to the system as soon as it is freed.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
@@ -21,5 +21,26 @@ pub fn give_back_freed_memory() {
     unsafe {
         libc::mallopt(libc::M_MMAP_THRESHOLD, MMAP_THRESHOLD);
         libc::mallopt(libc::M_TRIM_THRESHOLD, TRIM_THRESHOLD);
+    }
+}
+
+/// Bytes that the program has allocated and not freed; None with another C library than glibc.
+pub fn in_use() -> Option<usize> {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    #[allow(unsafe_code)]
+    // SAFETY: mallinfo2 takes nothing and returns a value; it takes each heap's lock for a moment.
+    return Some(unsafe { libc::mallinfo2() }).map(|info| info.uordblks + info.hblkhd);
+    #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+    None
+}
+
+/// Gives whole pages of freed memory back to the system, wherever in the heaps they are. Holds each heap's lock for as long as that
+/// takes: 20 ms for 20 MiB in 3,600 pieces. Does nothing with another C library than glibc.
+pub fn trim() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    #[allow(unsafe_code)]
+    // SAFETY: malloc_trim takes a number and may be called at any time; what is allocated stays where it is.
+    unsafe {
+        libc::malloc_trim(0);
     }
 }

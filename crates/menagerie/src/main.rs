@@ -7,6 +7,7 @@ mod data_dir;
 mod error;
 mod grpc;
 mod listen;
+mod memory;
 mod parts;
 mod process;
 mod roles;

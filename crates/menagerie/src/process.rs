@@ -15,7 +15,7 @@ use crate::admin;
 use crate::board::Board;
 use crate::error::{Error, Result};
 use crate::listen::Bound;
-use crate::telemetry;
+use crate::{memory, telemetry};
 
 /// How long an orderly stop may take; Kubernetes and init systems wait longer.
 const GRACE: Duration = Duration::from_secs(10);
@@ -78,6 +78,7 @@ impl Process {
             tokio::spawn(admin::serve(listener, self.board.clone(), self.recorder.clone(), stop));
         }
         tokio::spawn(telemetry::upkeep(self.recorder.clone()));
+        tokio::spawn(memory::upkeep());
         let watch = tokio::spawn(self.board.clone().watch());
         tokio::spawn(announce(self.board.ready(), serving));
         let outcome = tokio::select! {
