@@ -10,6 +10,8 @@ use tracing::info;
 const LOOK: Duration = Duration::from_secs(10);
 /// Less than this is not worth the locks that it takes to give it back.
 const LEAST: usize = 16 << 20;
+/// More keeps everyone who allocates waiting for too long: 82 ms for 220 MiB, after 2,000,000 znodes were deleted.
+const MOST: usize = 128 << 20;
 
 /// Runs until it is dropped.
 pub async fn upkeep() {
@@ -46,7 +48,7 @@ impl Left {
     /// As long as much more is in use, what is free will be used again.
     fn is_worth_it(&mut self, idle: usize, in_use: usize) -> bool {
         self.0 = self.0.min(idle);
-        idle - self.0 > LEAST && idle > in_use / 2
+        idle - self.0 > LEAST && idle <= MOST && idle > in_use / 2
     }
 }
 
@@ -55,11 +57,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_much_is_given_back_and_what_cannot_be_is_not_tried_again() {
+    fn only_much_is_given_back_but_not_too_much_and_what_cannot_be_is_not_tried_again() {
         let mut left = Left::default();
         assert!(!left.is_worth_it(LEAST, 0));
         assert!(left.is_worth_it(LEAST + 1, LEAST));
         assert!(!left.is_worth_it(2 * LEAST, 5 * LEAST));
+        assert!(left.is_worth_it(MOST, MOST) && !left.is_worth_it(MOST + 1, MOST));
         left = Left(2 * LEAST);
         assert!(!left.is_worth_it(3 * LEAST, LEAST));
         assert!(left.is_worth_it(3 * LEAST + 1, LEAST));
