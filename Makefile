@@ -217,8 +217,8 @@ sim-built:
 PERFORMANCE_VENV := build/performance/venv
 RELEASE = $(abspath $(TARGET)/release/menagerie)
 
-# ROWS='standalone znodes-200k curve-*' measures some rows only, QUICK=1 tries it out, DRY=1 lists the rows. Raw figures are
-# in build/performance/results.
+# ROWS='standalone znodes-200k curve-*' measures some rows only, DRY=1 lists the rows. Raw figures are in
+# docs/performance/results; QUICK=1 tries it out and writes all of it below build/performance/quick.
 .PHONY: bench-vs-zookeeper bench-report bench-micro
 bench-vs-zookeeper: export MENAGERIE_BIN = $(RELEASE)
 bench-vs-zookeeper: $(PERFORMANCE_VENV)/installed.txt ## Menagerie and Apache ZooKeeper in turns; writes docs/performance.md (hours; QUICK=1)

@@ -15,7 +15,7 @@ def describe() -> str:
     java = output("java", "-version").splitlines()[0] if output("java", "-version") else "no Java"
     return (
         f"{os.cpu_count()} processors ({cpu}), {memory:.1f} GiB of memory, Linux {platform.release()}, data on {disk()}. "
-        f"Apache ZooKeeper {zookeeper_version()} on {java}. Generator and servers share the machine."
+        f"Apache ZooKeeper {zookeeper_version()} on {java}."
     )
 
 

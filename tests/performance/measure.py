@@ -7,9 +7,12 @@ import sys
 import time
 from pathlib import Path
 
+import machine
 from servers import ROOT, menagerie
 
-RESULTS = ROOT / "build" / "performance" / "results"
+# The document, its plots beside it, and in them what was measured, a file a row. With QUICK=1 nothing of it is touched.
+DOCUMENT = ROOT / "docs" / "performance.md"
+QUICK_DOCUMENT = ROOT / "build" / "performance" / "quick" / "performance.md"
 COMMAND_SECONDS = 3600
 # So long a JVM is kept busy before anything is measured: its compiler is part of the server.
 WARM_SECONDS = 8
@@ -24,6 +27,7 @@ class Settings:
         self.seconds = 1.0 if quick else 6.0
         self.warmup = 0.5 if quick else 2.0
         self.warm = 1.0 if quick else WARM_SECONDS
+        self.document = QUICK_DOCUMENT if quick else DOCUMENT
 
     def size(self, full: int, quick: int) -> int:
         return quick if self.quick else full
@@ -91,15 +95,24 @@ def median(values) -> float:
 
 def keep(row: str, result: dict, settings: Settings) -> None:
     """Writes a row's result, raw, where the report finds it."""
-    RESULTS.mkdir(parents=True, exist_ok=True)
-    result = {"row": row, "measured_at": time.strftime("%Y-%m-%d %H:%M"), "commit": commit(), "runs": settings.runs,
-              "quick": settings.quick, **result}
-    (RESULTS / f"{row}.json").write_text(json.dumps(result, indent=1) + "\n")
+    directory = results(settings.document)
+    directory.mkdir(parents=True, exist_ok=True)
+    result = {"row": row, "measured_at": time.strftime("%Y-%m-%d %H:%M"), "commit": commit(), "machine": machine.describe(),
+              "runs": settings.runs, "quick": settings.quick, **result}
+    (directory / f"{row}.json").write_text(json.dumps(result, indent=1) + "\n")
 
 
-def kept() -> dict[str, dict]:
+def kept(document: Path) -> dict[str, dict]:
     """All rows that have been measured so far."""
-    return {path.stem: json.loads(path.read_text()) for path in sorted(RESULTS.glob("*.json"))}
+    return {path.stem: json.loads(path.read_text()) for path in sorted(results(document).glob("*.json"))}
+
+
+def plots(document: Path) -> Path:
+    return document.with_suffix("")
+
+
+def results(document: Path) -> Path:
+    return plots(document) / "results"
 
 
 def commit() -> str:

@@ -1,30 +1,30 @@
 """Writes what has been measured into docs/performance.md, between two marks; what stands outside of them stays."""
 
+from collections import defaultdict
 from pathlib import Path
 
-import machine
-from measure import figure, kept, median
+from measure import DOCUMENT, figure, kept, median, plots
 from plots import draw
 from rows import CASES, Goal
-from servers import ROOT
 
-DOCUMENT = ROOT / "docs" / "performance.md"
-PLOTS = ROOT / "docs" / "performance"
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 HEAD = "# How fast, beside Apache ZooKeeper\n\n"
 
 
-def write() -> None:
+def write(document: Path) -> None:
     """Renders all rows kept so far, also those of earlier runs."""
-    text = DOCUMENT.read_text() if DOCUMENT.exists() else HEAD + f"{BEGIN}\n{END}\n"
+    rows = kept(document)
+    if not rows:
+        raise SystemExit("nothing has been measured: make bench-vs-zookeeper")
+    text = document.read_text() if document.exists() else HEAD + f"{BEGIN}\n{END}\n"
     before, after = text.split(BEGIN)[0], text.split(END)[1]
-    DOCUMENT.write_text(f"{before}{BEGIN}\n{render(kept())}\n{END}{after}")
+    document.write_text(f"{before}{BEGIN}\n{render(rows, plots(document))}\n{END}{after}")
 
 
-def render(rows: dict[str, dict]) -> str:
+def render(rows: dict[str, dict], to: Path) -> str:
     parts = [intro(rows), cases(rows)]
     parts += [part(row) for kind, part in PARTS.items() for row in rows.values() if row["kind"] == kind]
-    parts.append(curves(rows))
+    parts.append(curves(rows, to))
     return "\n".join(filter(None, parts)).strip()
 
 
@@ -33,8 +33,8 @@ def intro(rows: dict[str, dict]) -> str:
     dates = sorted(row["measured_at"] for row in rows.values())
     commits = sorted({row["commit"] for row in rows.values()})
     text = (
-        f"Measured with `make bench-vs-zookeeper` ({dates[0]} to {dates[-1]}, commit {', '.join(commits)}) on this "
-        f"machine: {machine.describe()}\n\n"
+        f"Measured with `make bench-vs-zookeeper` ({dates[0]} to {dates[-1]}, commit {', '.join(commits)}) on "
+        f"{machines(rows)} Generator and servers share the machine.\n\n"
         "Both systems run side by side with their defaults and `-Xmx1g` for each JVM (unless said otherwise), sync to disk on, "
         "1 KiB of data, 1,000 znodes; they are measured in turns (A B A B ...) by `menagerie bench`, which verifies every reply. "
         "Ratios are those of the medians, Menagerie's to ZooKeeper's; after them stand the ratios pair by pair.\n"
@@ -42,6 +42,16 @@ def intro(rows: dict[str, dict]) -> str:
     if quick:
         text += f"\n**QUICK=1**: too short and too small to mean anything: {', '.join(quick)}.\n"
     return text
+
+
+def machines(rows: dict[str, dict]) -> str:
+    """What they were measured on; with several machines also which rows were measured where."""
+    by_machine = defaultdict(list)
+    for name, row in rows.items():
+        by_machine[row["machine"]].append(name)
+    if len(by_machine) == 1:
+        return next(iter(by_machine))
+    return " ".join(f"[{', '.join(names)}] {machine}" for machine, names in by_machine.items())
 
 
 def verdict(goal: Goal, ratio: float | None) -> str:
@@ -152,16 +162,16 @@ CURVES = {
 }
 
 
-def curves(rows: dict[str, dict]) -> str:
+def curves(rows: dict[str, dict], to: Path) -> str:
     text = ""
     for name, figures in CURVES.items():
         if name not in rows:
             continue
         text += f"\n### Over {rows[name]['x']}\n\n"
         for key, label in figures:
-            file = PLOTS / f"{name.removeprefix('curve-')}-{key.replace('_', '-')}.svg"
+            file = to / f"{name.removeprefix('curve-')}-{key.replace('_', '-')}.svg"
             draw(rows[name], key, label, file, log_y=name != "curve-replicas")
-            text += f"![{label} over {rows[name]['x']}]({file.relative_to(DOCUMENT.parent)})\n"
+            text += f"![{label} over {rows[name]['x']}]({file.relative_to(to.parent)})\n"
         text += "\n" + points(rows[name])
     return f"## How cost grows\n\nOne run a point.\n{text}" if text else ""
 
@@ -181,5 +191,4 @@ def points(curve: dict) -> str:
 
 
 if __name__ == "__main__":
-    Path(DOCUMENT).parent.mkdir(exist_ok=True)
-    write()
+    write(DOCUMENT)
