@@ -14,6 +14,8 @@ use crate::tree::{Tree, arena};
 
 /// No more memory is taken on the strength of a hint than for so many.
 const EXPECTED_MAX: u64 = 1 << 26;
+/// Their slots, 6 KiB, are still in the nearest cache when they are indexed.
+const UNINDEXED_MAX: usize = 128;
 
 /// Rebuilds a state from the records of a checkpoint, given in the order of their keys.
 #[derive(Clone, Debug)]
@@ -23,11 +25,19 @@ pub struct Loader {
     /// The last znode's parent and ACL: its neighbour in the order of the paths as a rule has the same.
     last_parent: Option<(String, arena::Id)>,
     last_acl: Option<(Vec<u8>, AclId)>,
+    /// Znodes that are in their place, but not in the index: they go there together.
+    unindexed: Vec<arena::Id>,
 }
 
 impl Loader {
     pub(crate) fn new() -> Self {
-        Self { state: State::empty(), last_key: Vec::new(), last_parent: None, last_acl: None }
+        Self {
+            state: State::empty(),
+            last_key: Vec::new(),
+            last_parent: None,
+            last_acl: None,
+            unindexed: Vec::with_capacity(UNINDEXED_MAX),
+        }
     }
 
     /// Makes room for the znodes that are to come. Only a hint.
@@ -96,15 +106,25 @@ impl Loader {
         });
         let first = tree.get(id).rare();
         tree.arena.set_rare(id, Rare { mzxid, mtime, pzxid, version, cversion, aversion, ..first });
-        tree.attach(id, path.len());
+        tree.attach_unindexed(id, path.len());
         tree.note_quota(path);
+        self.unindexed.push(id);
+        if self.unindexed.len() == UNINDEXED_MAX {
+            self.index();
+        }
         Ok(())
+    }
+
+    fn index(&mut self) {
+        self.state.tree.index_all(&self.unindexed);
+        self.unindexed.clear();
     }
 
     fn parent(&mut self, path: &str) -> Result<arena::Id, &'static str> {
         match &self.last_parent {
             Some((last, id)) if last == path => Ok(*id),
             _ => {
+                self.index();
                 let id = self.state.tree.lookup(path).ok_or("no parent")?;
                 self.last_parent = Some((path.to_owned(), id));
                 Ok(id)
@@ -128,7 +148,8 @@ impl Loader {
     }
 
     /// The state, if the records add up to `meta`.
-    pub fn finish(self, meta: &Meta) -> Result<State, CheckpointError> {
+    pub fn finish(mut self, meta: &Meta) -> Result<State, CheckpointError> {
+        self.index();
         let mut state = self.state;
         let tree: &Tree = &state.tree;
         if tree.lookup("/").is_none() {

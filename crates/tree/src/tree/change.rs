@@ -38,11 +38,25 @@ impl Tree {
 
     /// Puts a znode that stands in the arena into its place in the tree.
     pub(crate) fn attach(&mut self, id: Id, path_len: usize) {
+        self.attach_unindexed(id, path_len);
+        self.index_all(&[id]);
+    }
+
+    /// Has paths lead to znodes that were attached without that. Many together are faster: the processor then waits for the memory
+    /// of several places of the index at a time.
+    pub(crate) fn index_all(&mut self, ids: &[Id]) {
+        for id in ids {
+            let hash = self.arena.get(*id).path_hash();
+            self.index.insert(hash, *id, |id| self.arena.get(id).path_hash());
+        }
+    }
+
+    /// [`Self::attach`], but [`Self::index_all`] has still to come.
+    pub(crate) fn attach_unindexed(&mut self, id: Id, path_len: usize) {
         let node = self.arena.get(id);
-        let (hash, parent, owner) = (node.path_hash(), node.parent, node.ephemeral_owner());
+        let (parent, owner) = (node.parent, node.ephemeral_owner());
         self.data_bytes += (path_len + node.data_len()) as u64;
         self.digest = self.digest.wrapping_add(node.digest(self.acls.hash(node.acl())));
-        self.index.insert(hash, id, &self.arena);
         if let Some(owner) = owner {
             self.ephemerals.insert((owner, id));
         }

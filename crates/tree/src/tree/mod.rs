@@ -78,7 +78,7 @@ impl Tree {
 
     /// Makes room in the index for so many znodes.
     pub(crate) fn reserve(&mut self, znodes: u64) {
-        self.index.reserve(znodes, &self.arena);
+        self.index.reserve(znodes, |id| self.arena.get(id).path_hash());
     }
 
     /// What the znodes add to the digest of the state.
