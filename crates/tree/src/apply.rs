@@ -39,9 +39,21 @@ impl State {
         for chunk in chunks {
             let (header, commands) =
                 read_chunk(chunk).map_err(|source| ApplyError::Malformed { index, source })?;
+            self.look_ahead(commands.clone());
             self.apply_chunk(&header, commands, effects);
         }
         Ok(())
+    }
+
+    /// Looks up the znodes of many commands before any of them is run: so the processor waits for the memory of several at a time.
+    fn look_ahead(&self, commands: Commands<'_>) {
+        for command in commands.flatten() {
+            if let OpCode::SetData | OpCode::Create | OpCode::Create2 | OpCode::Delete = command.op
+                && let Ok(Some(path)) = Reader::new(command.body).string()
+            {
+                std::hint::black_box(self.tree.lookup(path));
+            }
+        }
     }
 
     fn apply_chunk<E: Effects>(&mut self, header: &ChunkHeader, commands: Commands<'_>, effects: &mut E) {
