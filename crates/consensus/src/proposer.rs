@@ -1,4 +1,6 @@
-//! Makes entries of what is proposed: everything queued becomes one, as soon as fewer than two are on their way.
+//! Makes entries of what is proposed: up to a size, what is queued becomes one, as long as only some are on their way.
+//! Raft appends together what has come together, so several cost one sync; but each is applied and told by itself, and
+//! clients who were told first are heard again while the others' results are still being made.
 //!
 //! All open streams belong to one term of this member's leadership. When it ends, or when an entry fails, all of
 //! them end together: nothing of a stream can enter the log behind something of it that did not.
@@ -28,11 +30,13 @@ use crate::types::{Batch, Raft, TypeConfig};
 /// Streams that may wait to be taken up.
 pub(crate) const OPENINGS: usize = 64;
 /// An entry takes no further chunk at this size.
-const ENTRY_BYTES: usize = 1 << 20;
+const ENTRY_BYTES: usize = 256 << 10;
+/// The same while this member is the only voter: an entry then costs no messages.
+const ENTRY_BYTES_ALONE: usize = 64 << 10;
 /// Chunks of one stream taken at a time, so that none is starved.
 const CHUNKS_PER_TURN: usize = 256;
-/// Own entries on their way at most: load makes entries larger, not more numerous.
-const IN_FLIGHT: usize = 2;
+/// Own entries on their way at most: then load makes entries larger, not more numerous.
+const IN_FLIGHT: usize = 8;
 /// Between two attempts to hear from a majority after an election.
 const CONFIRM_RETRY: Duration = Duration::from_millis(10);
 /// Largest chunk. With an entry's own bound it keeps any entry well below what one message may carry.
@@ -180,7 +184,8 @@ impl Proposer {
         };
         let mut chunks = Vec::new();
         let mut bytes = 0;
-        while bytes < ENTRY_BYTES
+        let enough = if self.store.is_inline() { ENTRY_BYTES_ALONE } else { ENTRY_BYTES };
+        while bytes < enough
             && let Some(chunk) = self.queue.pop_front()
         {
             bytes += chunk.len();

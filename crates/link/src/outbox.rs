@@ -9,8 +9,9 @@ use menagerie_types::command::{
     CHUNK_HEADER_LEN, ChunkHeader, Command, Policy, put_command, write_chunk_header,
 };
 
-/// A chunk is sealed when it has grown to this; one command may make it larger.
-const CHUNK_BYTES: usize = 1024 * 1024;
+/// A chunk is sealed when it has grown to this; one command may make it larger. No entry of the log is made of less than a
+/// chunk, so this is also the least that can be applied and told while what follows is still on its way.
+const CHUNK_BYTES: usize = 64 * 1024;
 
 /// The commands of one incarnation whose results are not known yet.
 #[derive(Debug)]
