@@ -1,6 +1,7 @@
 //! The command line.
 
 use std::net::IpAddr;
+use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
@@ -24,6 +25,8 @@ pub(crate) enum Command {
     Measured(Measured),
     /// Measure two targets in turns (A B A B ...) and print medians and ratios
     Compare(CompareArgs),
+    /// What this machine's sockets and disk take by themselves, without any server
+    Bare(BareArgs),
 }
 
 /// What can be measured.
@@ -225,6 +228,32 @@ pub(crate) struct CompareArgs {
     pub runs: u32,
     #[command(subcommand)]
     pub measured: Measured,
+}
+
+/// `menagerie bench bare`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct BareArgs {
+    /// Connections, each of which is two open files
+    #[arg(long, value_name = "N", default_value_t = 5_000, value_parser = at_least_one())]
+    pub sockets: u32,
+    /// Times that all of them are told something
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = at_least_one())]
+    pub rounds: u32,
+    /// Handshakes under way at once
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = at_least_one())]
+    pub at_once: u32,
+    /// Messages answered one at a time, each over another connection
+    #[arg(long, value_name = "N", default_value_t = 4_000, value_parser = at_least_one())]
+    pub pings: u32,
+    /// Writes, each synced
+    #[arg(long, value_name = "N", default_value_t = 4_000, value_parser = at_least_one())]
+    pub writes: u32,
+    /// Where three files of 16 MiB are put for a while: a directory on the disk that is to be measured
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub dir: PathBuf,
+    /// No progress line
+    #[arg(long, short = 'q')]
+    pub quiet: bool,
 }
 
 /// A target with a name.

@@ -4,6 +4,7 @@
 //! told otherwise, requests patched into place from templates, one write for all that a connection has to say, no
 //! allocation for a request. Every reply is verified; a figure with errors is no figure.
 
+mod bare;
 mod cli;
 mod compare;
 mod error;
@@ -40,13 +41,15 @@ use report::Report;
 /// When nothing could be measured, and when there were errors among the replies.
 pub fn run(args: &BenchArgs) -> Result<()> {
     match &args.command {
-        Command::Measured(measured) => {
-            let report = measure(measured)?;
-            report.print(args.json)?;
-            report.verdict()
-        }
+        Command::Measured(measured) => tell(&measure(measured)?, args.json),
+        Command::Bare(bare) => tell(&bare::run(bare)?, args.json),
         Command::Compare(compare) => compare::run(compare, args.json),
     }
+}
+
+fn tell(report: &Report, json: bool) -> Result<()> {
+    report.print(json)?;
+    report.verdict()
 }
 
 fn measure(measured: &Measured) -> Result<Report> {
