@@ -24,6 +24,8 @@ def write(document: Path) -> None:
 def render(rows: dict[str, dict], to: Path) -> str:
     parts = [intro(rows), cases(rows)]
     parts += [part(row) for kind, part in PARTS.items() for row in rows.values() if row["kind"] == kind]
+    if "bare" in rows:
+        parts.append(bare(rows["bare"], rows))
     parts.append(curves(rows, to))
     return "\n".join(filter(None, parts)).strip()
 
@@ -148,6 +150,39 @@ def stalls(row: dict) -> str:
 
 def longest(seen: dict, key: str) -> str:
     return "failed" if "failed" in seen else number(seen[key])
+
+
+# What is by itself: figure, with few sockets or many; and the row's figure that it is a part of, which may be so many times
+# ZooKeeper's, and is that of so many.
+BARE = [
+    ("set, standalone, 1 x 1: a page written and synced for a client", "few", "write_us", "standalone-set-1x1", "p50 us", 0.65),
+    ("set, 3 members, 1 x 1: the same on two of three", "few", "replicated_us", "ensemble-set-1x1", "p50 us", 0.6),
+    ("1,000 watchers: one `send` and its reception", "few", "told_each_us", "watch-1k", "all told p50 us", 1 / 4),
+    ("10,000 watchers: the same, of many sockets", "many", "told_each_us", "watch-10k", "all told p50 us", 1 / 4),
+    ("opening many sessions: a connection, and a message each way", "many", "connect_each_us", "idle-20k", "open all s", 1 / 3),
+    ("pings: one answered, processor time", "many", "ping_server_us", "idle-20k", "idle server cpu s", 1 / 5),
+]
+
+
+def bare(row: dict, rows: dict[str, dict]) -> str:
+    """Beside what the rows ask for: where that is less, nobody can do it with a system call for each."""
+    lines = []
+    for what, size, key, of, name, bound in BARE:
+        if of in rows:
+            per = microseconds(rows[of], name)
+            ours, theirs = (figure(rows[of], name)[median_of] * per for median_of in ("median_a", "median_b"))
+            lines.append([what, *map(shown, (median([run[key] for run in row[size]]), theirs * bound, ours, theirs))])
+    head = ["us", "by itself", "asked for", "Menagerie", "ZooKeeper"]
+    few, many = row["counts"]
+    return (f"## What the machine takes by itself\n\n{table(head, lines)}\n`menagerie bench bare`: the same system calls and "
+            f"nothing else, one thread at each end, {few:,} and {many:,} sockets. Asked for is the row's part of ZooKeeper's figure.\n")
+
+
+def microseconds(row: dict, name: str) -> float:
+    """What a figure is multiplied with to be microseconds for each watcher, session or ping."""
+    if name.endswith("p50 us"):
+        return 1 / row.get("count", 1)
+    return 1e6 / (row["count"] if name == "open all s" else row["a_runs"][0]["pings"])
 
 
 PARTS = {"znodes": znodes, "watchers": watchers, "idle": idle, "quiet": quiet, "stalls": stalls}

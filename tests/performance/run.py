@@ -32,6 +32,8 @@ def others(settings: Settings, most: int) -> dict:
         "watch-1k": lambda row: scale.watchers(row, settings.size(1_000, 50), settings),
         "watch-10k": lambda row: scale.watchers(row, settings.size(10_000, 200), settings),
         "idle-20k": lambda row: scale.idle_sessions(row, min(most, settings.size(20_000, 300)), settings),
+        # Both ends of each connection are files of one process.
+        "bare": lambda row: scale.bare(row, (settings.size(1_000, 25), min(most // 2, settings.size(10_000, 200))), settings),
         "checkpoint": lambda row: stalls.checkpoint(row, settings),
         "bootstrap": lambda row: stalls.bootstrap(row, settings),
         "no-stall": lambda row: stalls.no_stall(row, most, settings),

@@ -6,7 +6,7 @@ import time
 from measure import (
     Settings, bench, compare, files_under, keep, median, say, target, warm,
 )
-from servers import Standalone, ZooKeeper
+from servers import WORK, Standalone, ZooKeeper
 
 # Memory is read after so long: both have then written what they write in the background.
 SETTLE_SECONDS = 45
@@ -101,3 +101,8 @@ def idle_sessions(row: str, count: int, settings: Settings) -> None:
     keep(row, {"kind": "idle", "count": count, "memory": memory, **result}, settings)
 
 
+def bare(row: str, counts: tuple[int, int], settings: Settings) -> None:
+    """What the machine's sockets and disk take by themselves, with few sockets and with many."""
+    WORK.mkdir(parents=True, exist_ok=True)
+    few, many = ([bench("bare", "-q", "--dir", WORK, "--sockets", count) for _ in range(settings.runs)] for count in counts)
+    keep(row, {"kind": "bare", "counts": counts, "few": few, "many": many}, settings)

@@ -91,7 +91,9 @@ fn follower(mut socket: TcpStream, mut log: Log, len: usize) -> io::Result<JoinH
             log.append()?;
             match socket.write_all(&[1; ACK]) {
                 // The last write was acknowledged by two others.
-                Err(error) if error.kind() == ErrorKind::BrokenPipe => break,
+                Err(error) if matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset) => {
+                    break;
+                }
                 outcome => outcome?,
             }
         }

@@ -1,6 +1,6 @@
 //! Pairs of connected sockets on loopback.
 
-use std::io::{self, Read};
+use std::io::{self, ErrorKind, Read};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 
 use socket2::{Domain, Protocol, Socket, Type};
@@ -25,10 +25,12 @@ pub fn pair(listener: &TcpListener) -> io::Result<(TcpStream, TcpStream)> {
     Ok((near, far))
 }
 
-/// Reads a message of known length; false if the other end is closed.
+/// Reads a message of known length; false if the other end is closed, whether or not it has read all it was sent.
 pub fn receive(socket: &mut impl Read, message: &mut [u8]) -> io::Result<bool> {
     match socket.read_exact(message) {
-        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(false),
+        Err(error) if matches!(error.kind(), ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset) => {
+            Ok(false)
+        }
         outcome => outcome.map(|()| true),
     }
 }
