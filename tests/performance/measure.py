@@ -44,11 +44,16 @@ def command(*words) -> list[str]:
     return [str(menagerie()), "bench", "--json", *map(str, words)]
 
 
+def failed(words: list[str], output: str) -> SystemExit:
+    """Also kept in results, so without where the program lies."""
+    return SystemExit(f"menagerie {' '.join(words[1:])}\n{output}")
+
+
 def bench(*words) -> dict:
     """One run of the load tool; its errors are ours."""
     done = subprocess.run(command(*words), stdout=subprocess.PIPE, text=True, timeout=COMMAND_SECONDS)
     if done.returncode != 0:
-        raise SystemExit(f"{command(*words)}\n{done.stdout}")
+        raise failed(done.args, done.stdout)
     return json.loads(done.stdout)
 
 
@@ -60,7 +65,7 @@ def start_bench(*words) -> subprocess.Popen:
 def result_of(running: subprocess.Popen, may_fail: bool = False) -> dict:
     output, _ = running.communicate(timeout=COMMAND_SECONDS)
     if running.returncode != 0 and not (may_fail and output.strip()):
-        raise SystemExit(f"{running.args}\n{output}")
+        raise failed(running.args, output)
     return json.loads(output)
 
 

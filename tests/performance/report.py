@@ -109,21 +109,24 @@ def znodes(row: dict) -> str:
             f"ZooKeeper with `-Xmx{row['heap']}`, after a forced full collection; both a while after loading.\n")
 
 
+TOLD, OPENED, IDLE = Goal("all told p50 us", 1 / 4), Goal("open all s", 1 / 3), Goal("idle server cpu s", 1 / 5)
+
+
 def watchers(row: dict) -> str:
-    of = figure(row, "all told p50 us")
-    lines = [ratio_row("until all are told (median of rounds), us", of["median_a"], of["median_b"], 1 / 4)]
+    of = figure(row, TOLD.figure)
+    lines = [ratio_row("until all are told (median of rounds), us", of["median_a"], of["median_b"], TOLD.bound)]
     return f"## {row['count']:,} watchers of one znode\n\n{table(RATIO_HEAD, lines)}"
 
 
 def idle(row: dict) -> str:
     rss = {name: median([run["rss_kib"] for run in runs]) for name, runs in row["memory"].items()}
     grown = {name: median([run["grown_kib"] for run in runs]) for name, runs in row["memory"].items()}
-    opened, cpu = figure(row, "open all s"), figure(row, "idle server cpu s")
+    opened, cpu = figure(row, OPENED.figure), figure(row, IDLE.figure)
     lines = [ratio_row("resident memory with all open, MiB", rss["menagerie"] / 1024, rss["zookeeper"] / 1024, 1 / 5),
              ratio_row("grown by the sessions, KiB each", grown["menagerie"] / row["count"],
                        grown["zookeeper"] / row["count"], 1 / 5),
-             ratio_row("processor while idle, s", cpu["median_a"], cpu["median_b"], 1 / 5),
-             ratio_row("until all are open, s", opened["median_a"], opened["median_b"], 1 / 3)]
+             ratio_row("processor while idle, s", cpu["median_a"], cpu["median_b"], IDLE.bound),
+             ratio_row("until all are open, s", opened["median_a"], opened["median_b"], OPENED.bound)]
     return f"## {row['count']:,} idle sessions\n\n{table(RATIO_HEAD, lines)}\nMemory of servers just started.\n"
 
 
@@ -152,37 +155,39 @@ def longest(seen: dict, key: str) -> str:
     return "failed" if "failed" in seen else number(seen[key])
 
 
-# What is by itself: figure, with few sockets or many; and the row's figure that it is a part of, which may be so many times
-# ZooKeeper's, and is that of so many.
+# What is by itself, with few sockets or many; and of which row's first figure, or which other, it is a part.
 BARE = [
-    ("set, standalone, 1 x 1: a page written and synced for a client", "few", "write_us", "standalone-set-1x1", "p50 us", 0.65),
-    ("set, 3 members, 1 x 1: the same on two of three", "few", "replicated_us", "ensemble-set-1x1", "p50 us", 0.6),
-    ("1,000 watchers: one `send` and its reception", "few", "told_each_us", "watch-1k", "all told p50 us", 1 / 4),
-    ("10,000 watchers: the same, of many sockets", "many", "told_each_us", "watch-10k", "all told p50 us", 1 / 4),
-    ("opening many sessions: a connection, and a message each way", "many", "connect_each_us", "idle-20k", "open all s", 1 / 3),
-    ("pings: one answered, processor time", "many", "ping_server_us", "idle-20k", "idle server cpu s", 1 / 5),
+    ("set, standalone, 1 x 1: a page written and synced for a client", "few", "write_us", "standalone-set-1x1", None),
+    ("set, 3 members, 1 x 1: the same on two of three", "few", "replicated_us", "ensemble-set-1x1", None),
+    ("1,000 watchers: one `send` and its reception", "few", "told_each_us", "watch-1k", TOLD),
+    ("10,000 watchers: the same, of many sockets", "many", "told_each_us", "watch-10k", TOLD),
+    ("opening many sessions: a connection, and a message each way", "many", "connect_each_us", "idle-20k", OPENED),
+    ("pings: one answered, processor time", "many", "ping_server_us", "idle-20k", IDLE),
 ]
 
 
 def bare(row: dict, rows: dict[str, dict]) -> str:
     """Beside what the rows ask for: where that is less, nobody can do it with a system call for each."""
+    first_goals = {case.row: case.goals[0] for case in CASES}
     lines = []
-    for what, size, key, of, name, bound in BARE:
+    for what, size, key, of, goal in BARE:
         if of in rows:
-            per = microseconds(rows[of], name)
-            ours, theirs = (figure(rows[of], name)[median_of] * per for median_of in ("median_a", "median_b"))
-            lines.append([what, *map(shown, (median([run[key] for run in row[size]]), theirs * bound, ours, theirs))])
-    head = ["us", "by itself", "asked for", "Menagerie", "ZooKeeper"]
+            goal = goal or first_goals[of]
+            per = microseconds(rows[of], goal)
+            ours, theirs = (figure(rows[of], goal.figure)[of_whom] * per for of_whom in ("median_a", "median_b"))
+            by_itself = median([run[key] for run in row[size]])
+            lines.append([what, *map(shown, (by_itself, theirs * goal.bound, ours, theirs))])
     few, many = row["counts"]
-    return (f"## What the machine takes by itself\n\n{table(head, lines)}\n`menagerie bench bare`: the same system calls and "
-            f"nothing else, one thread at each end, {few:,} and {many:,} sockets. Asked for is the row's part of ZooKeeper's figure.\n")
+    return (f"## What the machine takes by itself\n\n{table(['us', 'by itself', 'asked for', 'Menagerie', 'ZooKeeper'], lines)}\n"
+            f"`menagerie bench bare`: the same system calls and nothing else, one thread at each end, {few:,} and {many:,} sockets. "
+            "Asked for is the row's part of ZooKeeper's figure.\n")
 
 
-def microseconds(row: dict, name: str) -> float:
+def microseconds(row: dict, goal: Goal) -> float:
     """What a figure is multiplied with to be microseconds for each watcher, session or ping."""
-    if name.endswith("p50 us"):
-        return 1 / row.get("count", 1)
-    return 1e6 / (row["count"] if name == "open all s" else row["a_runs"][0]["pings"])
+    if goal is IDLE:
+        return 1e6 / row["a_runs"][0]["pings"]
+    return (1e6 if goal is OPENED else 1) / row.get("count", 1)
 
 
 PARTS = {"znodes": znodes, "watchers": watchers, "idle": idle, "quiet": quiet, "stalls": stalls}

@@ -29,7 +29,6 @@ const CLIENT: usize = 3;
 
 /// Medians, us: of a write by itself, and for a client of the thread that does it.
 pub fn alone(dir: &Path, writes: u32) -> Result<(f64, f64)> {
-    let doing = "writing a log";
     let measure = || -> io::Result<(f64, f64)> {
         let mut log = Log::create(dir, "bare-0")?;
         let mut synced = Latencies::new();
@@ -44,7 +43,7 @@ pub fn alone(dir: &Path, writes: u32) -> Result<(f64, f64)> {
         ended(server)?;
         Ok((synced.percentile_us(50.0), written))
     };
-    measure().map_err(broke(doing))
+    measure().map_err(broke(&format!("writing a log in {}", dir.display())))
 }
 
 /// Median, us, for a client of the one of three that leads: answered when it and another one have synced.
@@ -65,7 +64,7 @@ pub fn replicated(dir: &Path, writes: u32) -> Result<f64> {
         followers.into_iter().try_for_each(ended)?;
         Ok(took)
     };
-    measure().map_err(broke("writing three logs"))
+    measure().map_err(broke(&format!("writing three logs in {}", dir.display())))
 }
 
 fn ask(mut client: TcpStream, request: usize, writes: u32) -> io::Result<f64> {
@@ -187,8 +186,8 @@ struct Log {
 
 impl Log {
     fn create(dir: &Path, name: &str) -> io::Result<Self> {
-        let path = dir.join(name);
-        let file = File::create(&path)?;
+        let path = dir.join(format!("menagerie-{name}-{}", std::process::id()));
+        let file = File::create_new(&path)?;
         for n in 0..PAGES {
             file.write_all_at(&[0; PAGE], n * PAGE as u64)?;
         }
